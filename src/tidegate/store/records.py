@@ -54,6 +54,8 @@ class TaskRecord:
     output_parameters: Mapping[str, Any] = field(default_factory=dict)
     progress: str = ""
     """The last thing the task said of itself, while it runs."""
+    folder: str = ""
+    """The attempt's folder: log, working folder, outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +80,41 @@ class RunRecord:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     tasks: tuple[TaskRecord, ...] = ()
     """In order of start; empty in listings."""
+    parent: str = ""
+    """The run that this one retries."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """How the engine was told to run it, so that a resumed run goes on the same way."""
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A finished task whose outputs answer for every later task with the same key."""
+
+    key: str
+    pipeline: str
+    component: str
+    run: str
+    task: str
+    parts: Mapping[str, str]
+    """What the key is made of, by name (`image`, `input examples`, ...), so that a miss can be explained."""
+    outputs: str
+    """The task's outputs, as the engine encodes them."""
+    created: float
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineageStep:
+    """One artifact in the ancestry (or the offspring) of another."""
+
+    artifact: ArtifactRecord
+    depth: int
+    """Tasks between the two."""
+    neighbour: int
+    """The id of the artifact, one step nearer to where the question began, that this one leads to."""
+    run: str
+    task: str
+    """The task between this artifact and its neighbour, and its run."""
+    name: str
+    """As what that task took this artifact (ancestors), or gave it (descendants)."""
