@@ -1,0 +1,289 @@
+"""Evaluates a model and blesses it, or says why not."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tidegate.components.errors import ComponentError
+from tidegate.components.evaluator import analysis, labels, references, slices, verdicts
+from tidegate.components.evaluator.catalogue import BINARY, LATENCIES, MULTICLASS
+from tidegate.components.evaluator.examples import Columns, batches, collect, files_of
+from tidegate.components.evaluator.intervals import Interval
+from tidegate.components.evaluator.measure import Measured, measure
+from tidegate.components.evaluator.requirements import ANY, BASELINE, Requirement, Requirements, read
+from tidegate.components.evaluator.scoring import Scorer, saved_model
+from tidegate.components.evaluator.tfma_output import CANDIDATE, Writer, eval_config
+from tidegate.components.evaluator.verdicts import Gap, Verdict
+from tidegate.components.progress import report
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What came of it; the files are in the folders that were given."""
+
+    blessed: bool
+    examples: int
+    metrics: Mapping[str, float]
+    """The candidate's overall metrics."""
+    verdicts: Sequence[Verdict]
+
+
+def evaluate(
+    examples: str | Path,
+    model: str | Path,
+    requirements: str,
+    evaluation: str | Path,
+    blessing: str | Path,
+    baseline: str | Path | None = None,
+    splits: Sequence[str] = ("eval",),
+    seed: int = 42,
+) -> Evaluation:
+    """Score raw tf.Examples with the candidate (and the baseline), measure, judge, write both artifacts.
+
+    Args:
+        examples: an Examples artifact with the raw features, labels included.
+        model: a Model artifact; its serving_default takes serialised examples.
+        requirements: the text of the requirements file.
+        evaluation: where the ModelEvaluation goes (TFMA's layout, and summary.json).
+        blessing: where the ModelBlessing goes.
+        baseline: the Model to compare with; None or an empty folder: there is none yet.
+    Raises: ComponentError for requirements, examples, labels or predictions that cannot be used.
+    """
+    wanted = read(requirements)
+    scored = _score(examples, model, baseline, wanted, splits)
+    predictions = dict(scored.predictions)
+    for reference in wanted.references:
+        predictions[reference.name] = _reference(examples, wanted, scored, reference.rates_by, reference.split, reference.smoothing)
+    members = slices.find(scored.table, wanted.slices, len(scored.labels))
+    writer = Writer()
+    measured: dict[str, Measured] = {}
+    tfma_models = {CANDIDATE: ""} if BASELINE not in predictions else {CANDIDATE: CANDIDATE, BASELINE: BASELINE}
+    for one in measure(wanted, scored.labels, predictions, members, seed):
+        _add(writer, one, tfma_models)
+        measured[one.members.label] = Measured(one.members, {}, {}, one.values, one.intervals, one.wide, one.differences)
+    latencies = {n: analysis.latency(scored.latencies, share, wanted.confidence) for n, share in LATENCIES.items()}
+    gaps = _gaps(wanted, measured)
+    judged = [v for r in wanted.requirements for v in _judge(r, wanted, measured, members, gaps, latencies, predictions)]
+    blessed = not any(v.blocks for v in judged)
+    classes = scored.predictions[CANDIDATE].shape[1] if wanted.task == MULTICLASS else 0
+    config = eval_config(wanted, classes, BASELINE in predictions)
+    writer.write(Path(evaluation), config, str(examples), {name: str(model) for name in tfma_models.values()}, blessed)
+    summary = _summary(wanted, scored, measured, members, gaps, latencies, predictions)
+    _write_json(Path(evaluation) / "summary.json", summary)
+    _write_blessing(Path(blessing), blessed, judged)
+    _tell(wanted, summary, judged, blessed)
+    overall = measured["overall"].values
+    return Evaluation(blessed, len(scored.labels), {m: overall[CANDIDATE, m] for m in wanted.metrics}, judged)
+
+
+# ---------------------------------------------------------------- scoring
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    table: Mapping[str, pa.Array]
+    labels: Array
+    predictions: Mapping[str, Array]
+    latencies: Array
+
+
+def _score(
+    examples: str | Path, model: str | Path, baseline: str | Path | None, wanted: Requirements, splits: Sequence[str]
+) -> _Scored:
+    place = saved_model(model)
+    if place is None:
+        raise ComponentError(f"the model to evaluate is empty: {model}")
+    scorers = [Scorer(place, CANDIDATE, wanted.prediction)]
+    before = saved_model(baseline) if baseline else None
+    if before:
+        scorers.append(Scorer(before, BASELINE, wanted.prediction))
+    columns = Columns(wanted.features())
+    parts: dict[str, list[Array]] = {s.name: [] for s in scorers}
+    first: Array | None = None
+    for batch in batches([f for split in splits for f in files_of(examples, split)]):
+        first = batch[:1000].copy() if first is None else first
+        columns.add(batch)
+        for scorer in scorers:
+            parts[scorer.name].append(scorer.predict(batch))
+        report(f"scored {columns.rows} examples")
+    where = f"split {', '.join(splits)}"
+    if first is None:
+        raise ComponentError(f"{where} of {examples} is empty: nothing to evaluate on")
+    table = columns.table()
+    truth = labels.numbers(table[wanted.label], wanted, where)
+    found = {name: labels.check_predictions(np.concatenate(p), wanted, name) for name, p in parts.items()}
+    if wanted.task == MULTICLASS and truth.max() >= found[CANDIDATE].shape[1]:
+        raise ComponentError(
+            f"label {wanted.label!r} has class {truth.max():.0f}, but the model gives {found[CANDIDATE].shape[1]} classes"
+        )
+    return _Scored(table, truth, found, scorers[0].latencies(first))
+
+
+def _reference(
+    examples: str | Path, wanted: Requirements, scored: _Scored, by: tuple[str, ...], split: str, smoothing: float
+) -> Array:
+    named = wanted.features()
+    train = collect(files_of(examples, split), {f: named[f] for f in (wanted.label, *by)})
+    truth = labels.numbers(train[wanted.label], wanted, f"split {split}")
+    classes = scored.predictions[CANDIDATE].shape[1] if wanted.task == MULTICLASS else 0
+    return references.rates(train, truth, scored.table, by, smoothing, wanted.task, classes)
+
+
+# ---------------------------------------------------------------- judging
+def _gaps(wanted: Requirements, measured: Mapping[str, Measured]) -> list[Gap]:
+    features = dict.fromkeys(s.features[0] for s in wanted.slices if len(s.features) == 1 and not s.values)
+    found = []
+    for feature in features:
+        of_feature = {n: m for n, m in measured.items() if m.members.features == (feature,)}
+        for metric in wanted.metrics:
+            one = verdicts.gap(metric, feature, {n: m.wide[metric] for n, m in of_feature.items() if metric in m.wide})
+            if one is not None:
+                found.append(one)
+    return found
+
+
+def _judge(
+    requirement: Requirement,
+    wanted: Requirements,
+    measured: Mapping[str, Measured],
+    members: Sequence[slices.Members],
+    gaps: Sequence[Gap],
+    latencies: Mapping[str, Interval],
+    predictions: Mapping[str, Array],
+) -> list[Verdict]:
+    name = requirement.metric
+    if name in LATENCIES:
+        return [verdicts.judge(requirement, wanted, "overall", latencies[name])]
+    if requirement.gap_over:
+        where = f"gap over {requirement.gap_over}"
+        found = next((g for g in gaps if (g.metric, g.feature) == (name, requirement.gap_over)), None)
+        if found is None:
+            why = f"{requirement.gap_over} has no two slices of at least {wanted.min_examples} examples with an interval"
+            return [verdicts.judge(requirement, wanted, where, None, why)]
+        return [verdicts.judge(requirement, wanted, where, Interval(found.gap, found.low, found.high))]
+    spec = requirement.slice
+    if spec is None:
+        chosen = [members[0]]
+    else:
+        chosen = [m for m in members if m.features == spec.features and slices.matches(spec, tuple(v for _, v in m.key))]
+        if ANY in spec.values:
+            chosen = [m for m in chosen if len(m.rows) >= wanted.min_examples]
+    if not chosen:
+        assert spec is not None
+        where = slices.label(zip(spec.features, spec.values, strict=True))
+        return [verdicts.judge(requirement, wanted, where, None, "no example is in this slice")]
+    if requirement.against == BASELINE and BASELINE not in predictions:
+        return [verdicts.no_baseline(requirement, m.label) for m in chosen]
+    return [_judge_slice(requirement, wanted, m, measured.get(m.label)) for m in chosen]
+
+
+def _judge_slice(
+    requirement: Requirement, wanted: Requirements, members: slices.Members, found: Measured | None
+) -> Verdict:
+    name, where = requirement.metric, members.label
+    if found is None:
+        why = f"the slice has {len(members.rows)} examples; min_examples is {wanted.min_examples}"
+        return verdicts.judge(requirement, wanted, where, None, why)
+    value = found.values[CANDIDATE, name]
+    if requirement.against:
+        interval = found.differences[name, requirement.against]
+    else:
+        interval = found.intervals[CANDIDATE, name]
+        if interval is None and name == "example_count":
+            interval = Interval(value, value, value)
+    why = "" if interval else f"{name} is not defined on these {len(members.rows)} examples (one class only, or none predicted?)"
+    return verdicts.judge(requirement, wanted, where, interval, why)
+
+
+# ---------------------------------------------------------------- writing
+def _add(writer: Writer, one: Measured, models: Mapping[str, str]) -> None:
+    """`models`: our name -> the name in TFMA's files; references stay out of these: they are no models."""
+    writer.add(
+        one.members.key,
+        {theirs: one.tfma[ours] for ours, theirs in models.items()},
+        {(models[m], name): i for (m, name), i in one.intervals.items() if m in models},
+        {name: i for (name, other), i in one.differences.items() if other == BASELINE},
+        {theirs: one.own[ours] for ours, theirs in models.items()},
+    )
+
+
+def _summary(
+    wanted: Requirements,
+    scored: _Scored,
+    measured: Mapping[str, Measured],
+    members: Sequence[slices.Members],
+    gaps: Sequence[Gap],
+    latencies: Mapping[str, Interval],
+    predictions: Mapping[str, Array],
+) -> dict[str, Any]:
+    rows = []
+    for where, one in measured.items():
+        for (model, name), value in one.values.items():
+            interval = one.intervals[model, name]
+            low, high = (interval.low, interval.high) if interval else (None, None)
+            rows.append(
+                {"name": name, "slice": where, "model": model, "value": value, "low": low, "high": high}
+                | {"examples": len(one.members.rows)}
+            )
+    binary = wanted.task == BINARY
+    candidate = predictions[CANDIDATE]
+    return {
+        "label": wanted.label,
+        "task": wanted.task,
+        "examples": len(scored.labels),
+        "confidence": wanted.confidence,
+        "metrics": rows,
+        "calibration": analysis.calibration(wanted.task, scored.labels, candidate),
+        "roc": analysis.roc(scored.labels, candidate) if binary else [],
+        "thresholds": analysis.thresholds(wanted.thresholds, scored.labels, candidate) if binary else [],
+        "fairness": [
+            {"metric": g.metric, "feature": g.feature, "best_slice": g.best_slice, "worst_slice": g.worst_slice}
+            | {"gap": g.gap, "low": g.low, "high": g.high}
+            for g in gaps
+        ],
+        "latency": {
+            "batch": 1,
+            "p50_ms": latencies["prediction_latency_p50_ms"].value,
+            "p99_ms": latencies["prediction_latency_p99_ms"].value,
+        },
+        "small_slices": sorted(m.label for m in members if m.label not in measured),
+    }
+
+
+def _write_blessing(folder: Path, blessed: bool, judged: Sequence[Verdict]) -> None:
+    """The reasons first, the mark that others look for last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / "blessing.json", {"blessed": blessed, "requirements": [v.as_dict() for v in judged]})
+    (folder / ("BLESSED" if blessed else "NOT_BLESSED")).write_text("", encoding="utf-8")
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(_finite(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _finite(content: Any) -> Any:
+    """NaN and infinity are null: JSON has no word for them."""
+    if isinstance(content, dict):
+        return {k: _finite(v) for k, v in content.items()}
+    if isinstance(content, list):
+        return [_finite(v) for v in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content
+
+
+def _tell(wanted: Requirements, summary: Mapping[str, Any], judged: list[Verdict], blessed: bool) -> None:
+    print(f"{summary['examples']} examples, {len({m['slice'] for m in summary['metrics']})} slices")  # noqa: T201
+    if summary["small_slices"]:
+        print(f"left out, fewer than {wanted.min_examples} examples: {', '.join(summary['small_slices'])}")  # noqa: T201
+    print("BLESSED" if blessed else "NOT BLESSED")  # noqa: T201
+    verdicts.table(judged, print)
