@@ -1,0 +1,53 @@
+"""`tidegate runs`, `tidegate show`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from tidegate.cli import options, plain
+from tidegate.cli.output import Format, emit
+from tidegate.cli.references import find_run, open_store
+from tidegate.cli.views import runs as view
+
+EXAMPLES = {
+    "runs": """
+tidegate runs                          the last twenty, newest first
+tidegate runs --pipeline flights -n 5  of one pipeline
+tidegate runs --state failed -o json   for a script
+""",
+    "show": """
+tidegate show latest                   the last run
+tidegate show latest:flights           the last run of the pipeline `flights`
+tidegate show flights-2026             any unique beginning of an id
+tidegate show latest -o json           all of it, with inputs, outputs and artifact digests
+""",
+}
+
+
+def runs(
+    store: options.Store = None,
+    pipeline: Annotated[str, typer.Option("--pipeline", metavar="NAME", help="Only runs of this pipeline.")] = "",
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help="Only runs in this state.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Newest first. A run that says `interrupted` lost its engine; `tidegate resume` continues it."""
+    with open_store(store, make=False) as opened:
+        records = [r for r in opened.runs.listing(pipeline) if not state or r.state == state][:limit]
+    emit(
+        output,
+        [plain.run(record) for record in records],
+        lambda to, wide: view.listing(records, time.time(), to, wide) if records else ["no runs"],
+    )
+
+
+def show(run: options.Run, store: options.Store = None, output: options.Output = Format.TABLE) -> None:
+    """Its state, parameters and outputs; for each task its state, time, rows, peak memory, and whether the cache
+    answered, or why it did not; and what failed.
+    """
+    with open_store(store, make=False) as opened:
+        record = find_run(opened, run)
+    emit(output, plain.whole_run(record), lambda to, wide: view.whole(record, time.time(), to, wide))

@@ -1,0 +1,94 @@
+"""From what the user types (`latest`, `latest:flights`, a beginning of an id, a task's name) to what is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidegate.cli.failures import CommandError, Exit, near
+
+if TYPE_CHECKING:
+    from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
+    from tidegate.store.store import Store
+
+
+def open_store(folder: Path | None, make: bool = True) -> Store:
+    """The store of `--store`; with `make=False` looking does not make one where there is none."""
+    from tidegate.store import places
+    from tidegate.store.store import Store
+
+    if not make and not (places.store_folder(folder) / "store.db").exists():
+        raise CommandError(
+            f"there is no store in {places.store_folder(folder)}: nothing has run there",
+            fix="`tidegate run PIPELINE` makes one; --store or TIDEGATE_STORE name another",
+            code=Exit.USAGE,
+        )
+    return Store(folder)
+
+
+def find_run(store: Store, reference: str) -> RunRecord:
+    """The run that is meant, with its tasks. Raises: CommandError that offers what is near."""
+    from tidegate.store.database import StoreError
+
+    name = reference
+    if reference.startswith(("latest:", "last:")):
+        pipeline = reference.partition(":")[2]
+        newest = store.runs.listing(pipeline=pipeline, limit=1)
+        if not newest:
+            known = sorted({record.pipeline for record in store.runs.listing()})
+            raise CommandError(
+                f"no run of a pipeline {pipeline!r}",
+                expected=f"one of {', '.join(known)}" if known else "a pipeline that has run; none has, in this store",
+                fix=near(pipeline, known),
+            )
+        name = newest[0].id
+    try:
+        return store.runs.get(name)
+    except StoreError as error:
+        ids = [record.id for record in store.runs.listing(limit=200)]
+        raise CommandError(str(error), fix=near(reference, ids) or "`tidegate runs` lists them") from error
+
+
+def find_task(run: RunRecord, reference: str) -> TaskRecord:
+    """The task at this path, or whose path ends with it. Raises: CommandError that offers what is near."""
+    paths = [task.path for task in run.tasks]
+    wanted = reference.strip("/")
+    found = [task for task in run.tasks if task.path == wanted]
+    found = found or [task for task in run.tasks if task.path.endswith("/" + wanted)]
+    found = found or [task for task in run.tasks if task.path.replace("-", "_") == wanted.replace("-", "_")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(task.path for task in found[:5])
+        raise CommandError(f"task {reference!r} of run {run.id} could be {some}", fix="give more of the path")
+    raise CommandError(
+        f"run {run.id} has no task {reference!r}",
+        expected=f"one of {', '.join(paths[:12])}{', ...' if len(paths) > 12 else ''}" if paths else "",
+        found="" if paths else "no task of it has started",
+        fix=near(wanted, paths) or f"`tidegate show {run.id}` lists its tasks",
+    )
+
+
+def find_artifact(store: Store, reference: str) -> ArtifactRecord:
+    """The artifact that is meant: an id, a digest, a URI, a path, or `RUN/TASK/OUTPUT`. Raises: CommandError."""
+    from tidegate.store.database import StoreError
+
+    try:
+        return store.artifacts.get(reference)
+    except StoreError as error:
+        if reference.count("/") < 2 or reference.startswith(("/", ".")):
+            raise CommandError(str(error), fix=_ARTIFACT_WAYS) from error
+    run_name, _, rest = reference.partition("/")
+    task_name, _, output = rest.rpartition("/")
+    task = find_task(find_run(store, run_name), task_name)
+    if output not in task.outputs or not task.outputs[output]:
+        raise CommandError(
+            f"task {task.path} of run {task.run} has no output artifact {output!r}",
+            expected=f"one of {', '.join(task.outputs)}" if task.outputs else "",
+            found="" if task.outputs else f"the task gave none; it is {task.state}",
+            fix=near(output, list(task.outputs)),
+        )
+    return task.outputs[output][0]
+
+
+_ARTIFACT_WAYS = "say RUN/TASK/OUTPUT (`latest/trainer/model`), an id, six characters of a digest, or a path"
