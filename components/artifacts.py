@@ -1,5 +1,7 @@
 """Artifact types with TFX's names and layouts; `Model`, `Metrics` and `HTML` are KFP's own (`dsl.Model`, ...).
 
+Their titles are `system.Examples` and so on: KFP's compiler refuses any namespace but `system` and `google`.
+
 Layouts (a folder each; TFX code reads them unchanged):
   Examples           Split-<name>/data_tfrecord-00000-of-00001.gz   metadata: split_names, rows, span, version
   ExampleStatistics  Split-<name>/FeatureStats.pb                   + summary.json for people and the report
@@ -19,60 +21,60 @@ VERSION = "0.0.1"
 
 
 class Examples(dsl.Artifact):
-    schema_title = "tfx.Examples"
+    schema_title = "system.Examples"
     schema_version = VERSION
 
 
 class ExampleStatistics(dsl.Artifact):
-    schema_title = "tfx.ExampleStatistics"
+    schema_title = "system.ExampleStatistics"
     schema_version = VERSION
 
 
 class Schema(dsl.Artifact):
-    schema_title = "tfx.Schema"
+    schema_title = "system.Schema"
     schema_version = VERSION
 
 
 class ExampleAnomalies(dsl.Artifact):
-    schema_title = "tfx.ExampleAnomalies"
+    schema_title = "system.ExampleAnomalies"
     schema_version = VERSION
 
 
 class TransformGraph(dsl.Artifact):
-    schema_title = "tfx.TransformGraph"
+    schema_title = "system.TransformGraph"
     schema_version = VERSION
 
 
 class TransformCache(dsl.Artifact):
-    schema_title = "tfx.TransformCache"
+    schema_title = "system.TransformCache"
     schema_version = VERSION
 
 
 class HyperParameters(dsl.Artifact):
-    schema_title = "tfx.HyperParameters"
+    schema_title = "system.HyperParameters"
     schema_version = VERSION
 
 
 class ModelRun(dsl.Artifact):
-    schema_title = "tfx.ModelRun"
+    schema_title = "system.ModelRun"
     schema_version = VERSION
 
 
 class ModelEvaluation(dsl.Artifact):
-    schema_title = "tfx.ModelEvaluation"
+    schema_title = "system.ModelEvaluation"
     schema_version = VERSION
 
 
 class ModelBlessing(dsl.Artifact):
-    schema_title = "tfx.ModelBlessing"
+    schema_title = "system.ModelBlessing"
     schema_version = VERSION
 
 
 class InfraBlessing(dsl.Artifact):
-    schema_title = "tfx.InfraBlessing"
+    schema_title = "system.InfraBlessing"
     schema_version = VERSION
 
 
 class PushedModel(dsl.Artifact):
-    schema_title = "tfx.PushedModel"
+    schema_title = "system.PushedModel"
     schema_version = VERSION
