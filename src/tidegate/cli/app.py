@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.help import Command, Group, _headings
+from tidegate.cli.help import SETTINGS, Command, Group, heading, section
 from tidegate.cli.terminal import stdout
 
 
@@ -55,6 +55,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
 }
 ENTRIES = {entry.name: entry for entries in SECTIONS.values() for entry in entries}
 
+_NAME = max(map(len, ENTRIES))
 EXAMPLES = """
 tidegate run pipeline.py              run a pipeline; again: from the cache
 tidegate run pipeline.py --dry-run    what would run, and why it is not cached
@@ -95,22 +96,13 @@ class Root(Group):
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        to = stdout()
-        heading = _headings(formatter)
-        formatter.write(f"{to.paint('tidegate', 'bold')}: {self.help}\n\n")
-        self.format_usage(ctx, formatter)
-        formatter.write_paragraph()
-        heading("Examples")
+        formatter.write(f"{stdout().paint('tidegate', 'bold')}: {self.help}\n\n")
+        formatter.write_usage(ctx.command_path, "COMMAND [OPTIONS]")
+        heading(formatter, "Examples")
         formatter.write("".join(f"  {line}\n" for line in EXAMPLES.strip().splitlines()))
-        width = max(map(len, ENTRIES))
         for title, entries in SECTIONS.items():
-            formatter.write_paragraph()
-            heading(title)
-            for entry in entries:
-                formatter.write(f"  {to.paint(entry.name, 'cyan')}{' ' * (width - len(entry.name))}  {entry.summary}\n")
-        formatter.write_paragraph()
-        formatter.write(EPILOG.strip() + "\n")
-        formatter.write("\n`tidegate COMMAND --help` explains a command, with examples.\n")
+            section(formatter, title, [(entry.name.ljust(_NAME), entry.summary) for entry in entries])
+        formatter.write(f"\n{EPILOG.strip()}\n\n`tidegate COMMAND --help` explains a command, with examples.\n")
 
 
 def load(entry: Entry) -> Any:
@@ -127,7 +119,7 @@ def load(entry: Entry) -> Any:
         cls=Command,
         help=f"{entry.summary}\n\n{_described(thing)}".strip(),
         epilog=getattr(module, "EXAMPLES", {}).get(entry.name),
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=SETTINGS,
     )(thing)
     return typer.main.get_command(single)
 
@@ -145,7 +137,7 @@ def build() -> Any:
         add_completion=False,
         rich_markup_mode=None,
         help="ML pipelines that end in a safe rollout",
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=SETTINGS,
         no_args_is_help=True,
     )
     app.callback()(_root)

@@ -16,7 +16,7 @@ Store = Annotated[
         "--store", metavar="FOLDER", help="The store [default: $TIDEGATE_STORE, else .tidegate in the project]."
     ),
 ]
-Output = Annotated[Format, typer.Option("--output", "-o", metavar="table|wide|json|yaml", help="How to print it.")]
+Output = Annotated[Format, typer.Option("--output", "-o", metavar="FORMAT", help="table, wide, json or yaml.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; only the result, or the error.")]
 Run = Annotated[
     str,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import dates, options, plain, words
-from tidegate.cli.help import Command, Group
+from tidegate.cli.help import SETTINGS, Command, Group
 from tidegate.cli.output import Format, emit
 from tidegate.cli.references import open_store
 from tidegate.cli.tables import Column, table
@@ -19,24 +19,24 @@ cache = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
     help="""A task whose component, image, code and inputs are those of an earlier one gets its outputs; an entry counts
 only while its content is intact. `tidegate run --dry-run` says what is cached, and why a miss is one.""",
     epilog="""
-tidegate cache ls                        what would answer
+tidegate cache ls                          what would answer
 tidegate cache ls --component trainer
-tidegate cache clear --component trainer forget what the trainer computed
-tidegate cache clear --before 7d         forget what is older than a week
+tidegate cache clear --component trainer   forget what the trainer computed
+tidegate cache clear --before 7d           forget what is older than a week
 """,
 )
 
 Component = Annotated[str, typer.Option("--component", metavar="NAME", help="Only entries of this component.")]
 
 
-@cache.command("ls", cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@cache.command("ls", cls=Command, context_settings=SETTINGS)
 def ls(
     component: Component = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 50,
     store: options.Store = None,
     output: options.Output = Format.TABLE,
 ) -> None:
@@ -60,7 +60,7 @@ def ls(
     )
 
 
-@cache.command("clear", cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@cache.command("clear", cls=Command, context_settings=SETTINGS)
 def clear(
     component: Component = "",
     before: Annotated[

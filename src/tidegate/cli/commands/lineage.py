@@ -14,10 +14,10 @@ from tidegate.cli.views import lineage as view
 
 EXAMPLES = {
     "lineage": """
-tidegate lineage latest/trainer/model            the model that the last run trained
+tidegate lineage latest/trainer/model       what the last run trained
 tidegate lineage latest:flights/pusher/pushed_model --metric auc
-tidegate lineage 3f2a9c                          by six characters of its digest, or more
-tidegate lineage .tidegate/runs/.../model        by its place on disk
+tidegate lineage 3f2a9c                     by six or more digits of its digest
+tidegate lineage .tidegate/runs/x/.../model by its place on disk
 """,
 }
 
@@ -30,7 +30,9 @@ def lineage(
         str, typer.Option("--metric", metavar="NAME", help="Say which artifact of this type has the best value of it.")
     ] = "",
     lowest: Annotated[bool, typer.Option("--lowest", help="The best value of --metric is the lowest.")] = False,
-    depth: Annotated[int, typer.Option("--depth", min=0, help="Tasks to follow, in both directions; 0: all.")] = 0,
+    depth: Annotated[
+        int, typer.Option("--depth", metavar="N", min=0, help="Tasks to follow, in both directions; 0: all.")
+    ] = 0,
     store: options.Store = None,
     output: options.Output = Format.TABLE,
 ) -> None:

@@ -17,9 +17,9 @@ from tidegate.store.records import TaskRecord
 
 EXAMPLES = {
     "logs": """
-tidegate logs latest                  the tasks that have logs, and how long they are
-tidegate logs latest trainer          all that the trainer printed
-tidegate logs latest trainer -f       ... and what it goes on to print, until it ends
+tidegate logs latest                      the logs there are
+tidegate logs latest trainer              all that the trainer printed
+tidegate logs latest trainer -f           ... and goes on to print
 tidegate logs latest loop/3/train -n 20
 """,
 }
@@ -34,7 +34,7 @@ def logs(
         typer.Argument(metavar="[TASK]", help="The task's path, or its end.", autocompletion=completing.tasks),
     ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the task ends.")] = False,
-    tail: Annotated[int, typer.Option("--tail", "-n", min=0, help="Only the last lines; 0: all.")] = 0,
+    tail: Annotated[int, typer.Option("--tail", "-n", metavar="N", min=0, help="Only the last lines; 0: all.")] = 0,
     store: options.Store = None,
 ) -> None:
     """A task answered from the cache has the log of the run that made its outputs."""

@@ -31,7 +31,7 @@ def runs(
     store: options.Store = None,
     pipeline: Annotated[str, typer.Option("--pipeline", metavar="NAME", help="Only runs of this pipeline.")] = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help="Only runs in this state.")] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 20,
     output: options.Output = Format.TABLE,
 ) -> None:
     """Newest first. A run that says `interrupted` lost its engine; `tidegate resume` continues it."""
