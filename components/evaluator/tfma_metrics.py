@@ -68,13 +68,10 @@ def _histogram(combiner: Any, scored: Scored) -> Any:
     last = combiner._num_buckets + 1
     place = (one.predictions - combiner._left) / combiner._range * combiner._num_buckets + 1
     bucket = np.where(place < 0, 0, np.minimum(place, last)).astype(np.int64)
-    count = np.bincount(bucket, minlength=last + 1)
-    labels = np.bincount(bucket, one.labels, last + 1)
-    predictions = np.bincount(bucket, one.predictions, last + 1)
-    return {
-        int(b): calibration_histogram.Bucket(int(b), float(labels[b]), float(predictions[b]), float(count[b]))
-        for b in np.flatnonzero(count)
-    }
+    used = np.flatnonzero(np.bincount(bucket, minlength=last + 1))
+    totals = (np.bincount(bucket, of, last + 1)[used].astype(float).tolist() for of in (one.labels, one.predictions, None))
+    # Plain numbers: TFMA loops over the buckets in Python.
+    return {b: calibration_histogram.Bucket(b, *t) for b, *t in zip(used.tolist(), *totals, strict=True)}
 
 
 def _confusion(combiner: Any, scored: Scored) -> Any:

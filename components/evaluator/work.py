@@ -19,10 +19,11 @@ from tidegate.components.evaluator.catalogue import BINARY, LATENCIES, MULTICLAS
 from tidegate.components.evaluator.examples import Columns, batches, collect, files_of
 from tidegate.components.evaluator.intervals import Interval
 from tidegate.components.evaluator.measure import Measured, measure
-from tidegate.components.evaluator.requirements import ANY, BASELINE, Requirement, Requirements, read
+from tidegate.components.evaluator.requirements import ANY, BASELINE, Reference, Requirement, Requirements, read
 from tidegate.components.evaluator.scoring import Scorer, saved_model
 from tidegate.components.evaluator.tfma_output import CANDIDATE, Writer, eval_config
 from tidegate.components.evaluator.verdicts import Gap, Verdict
+from tidegate.components.evaluator.yaml_reader import near
 from tidegate.components.progress import report
 
 Array = NDArray[Any]
@@ -48,6 +49,7 @@ def evaluate(
     baseline: str | Path | None = None,
     splits: Sequence[str] = ("eval",),
     seed: int = 42,
+    schema: str | Path | None = None,
 ) -> Evaluation:
     """Score raw tf.Examples with the candidate (and the baseline), measure, judge, write both artifacts.
 
@@ -58,13 +60,16 @@ def evaluate(
         evaluation: where the ModelEvaluation goes (TFMA's layout, and summary.json).
         blessing: where the ModelBlessing goes.
         baseline: the Model to compare with; None or an empty folder: there is none yet.
+        schema: a Schema artifact, against which the features that the requirements name are checked first.
     Raises: ComponentError for requirements, examples, labels or predictions that cannot be used.
     """
     wanted = read(requirements)
+    if schema:
+        _check_features(wanted, Path(schema))
     scored = _score(examples, model, baseline, wanted, splits)
     predictions = dict(scored.predictions)
     for reference in wanted.references:
-        predictions[reference.name] = _reference(examples, wanted, scored, reference.rates_by, reference.split, reference.smoothing)
+        predictions[reference.name] = _reference(examples, wanted, scored, reference)
     members = slices.find(scored.table, wanted.slices, len(scored.labels))
     writer = Writer()
     measured: dict[str, Measured] = {}
@@ -76,8 +81,7 @@ def evaluate(
     gaps = _gaps(wanted, measured)
     judged = [v for r in wanted.requirements for v in _judge(r, wanted, measured, members, gaps, latencies, predictions)]
     blessed = not any(v.blocks for v in judged)
-    classes = scored.predictions[CANDIDATE].shape[1] if wanted.task == MULTICLASS else 0
-    config = eval_config(wanted, classes, BASELINE in predictions)
+    config = eval_config(wanted, scored.classes, BASELINE in predictions)
     writer.write(Path(evaluation), config, str(examples), {name: str(model) for name in tfma_models.values()}, blessed)
     summary = _summary(wanted, scored, measured, members, gaps, latencies, predictions)
     _write_json(Path(evaluation) / "summary.json", summary)
@@ -87,6 +91,17 @@ def evaluate(
     return Evaluation(blessed, len(scored.labels), {m: overall[CANDIDATE, m] for m in wanted.metrics}, judged)
 
 
+def _check_features(wanted: Requirements, schema: Path) -> None:
+    from tensorflow_data_validation.utils.schema_util import load_schema_text
+
+    known = sorted(f.name for f in load_schema_text(str(schema / "schema.pbtxt")).feature)
+    for feature, line in wanted.features().items():
+        if feature not in known:
+            raise ComponentError(
+                f"requirements.yaml line {line}: the schema has no feature {feature!r}{near(feature, known)}"
+            )
+
+
 # ---------------------------------------------------------------- scoring
 @dataclass(frozen=True, slots=True)
 class _Scored:
@@ -94,6 +109,12 @@ class _Scored:
     labels: Array
     predictions: Mapping[str, Array]
     latencies: Array
+
+    @property
+    def classes(self) -> int:
+        """0 where the model gives one number."""
+        shape = self.predictions[CANDIDATE].shape
+        return int(shape[1]) if len(shape) > 1 else 0
 
 
 def _score(
@@ -128,14 +149,14 @@ def _score(
     return _Scored(table, truth, found, scorers[0].latencies(first))
 
 
-def _reference(
-    examples: str | Path, wanted: Requirements, scored: _Scored, by: tuple[str, ...], split: str, smoothing: float
-) -> Array:
+def _reference(examples: str | Path, wanted: Requirements, scored: _Scored, reference: Reference) -> Array:
     named = wanted.features()
-    train = collect(files_of(examples, split), {f: named[f] for f in (wanted.label, *by)})
-    truth = labels.numbers(train[wanted.label], wanted, f"split {split}")
-    classes = scored.predictions[CANDIDATE].shape[1] if wanted.task == MULTICLASS else 0
-    return references.rates(train, truth, scored.table, by, smoothing, wanted.task, classes)
+    files = files_of(examples, reference.split)
+    train = collect(files, {f: named[f] for f in (wanted.label, *reference.rates_by)})
+    truth = labels.numbers(train[wanted.label], wanted, f"split {reference.split}")
+    return references.rates(
+        train, truth, scored.table, reference.rates_by, reference.smoothing, wanted.task, scored.classes
+    )
 
 
 # ---------------------------------------------------------------- judging
