@@ -1,0 +1,241 @@
+"""Runs a user's pipeline file with kfp, noting all that the result depends on; imported only when something changed."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+import sysconfig
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any, ClassVar
+
+from tidegate.local.reference import PipelineError, Reference
+
+_IMPURE = frozenset("datetime time random uuid secrets subprocess socket urllib requests httpx".split())  # noqa: SIM905
+_INSTALLED = tuple(
+    {os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+_PACKAGE = Path(__file__).parents[1]
+_OURS = tuple({os.path.realpath(folder) + os.sep for folder in (_PACKAGE, _PACKAGE / "components")})
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A compiled pipeline and what it was compiled from."""
+
+    spec: str
+    """The IR, YAML."""
+    source: Path
+    """The file that defines the pipeline."""
+    files: set[str] = field(default_factory=set)
+    """The user's files that were read: modules, and what they opened."""
+    variables: dict[str, str | None] = field(default_factory=dict)
+    """Environment variables that the user's code asked for."""
+    repeatable: bool = True
+    """False where the result may depend on more: the time, a listing of a folder, a process."""
+
+
+def compile_reference(reference: Reference) -> Compiled:
+    """Run the user's file and compile the pipeline in it.
+
+    Raises: PipelineError with the user's own traceback, or a list of the pipelines there are.
+    """
+    watch = _Watch()
+    started = time.time()
+    before = set(sys.modules)
+    with _import_path(reference.folder), contextlib.redirect_stdout(sys.stderr):
+        try:
+            with watch.watching():
+                module = _execute(reference)
+                pipeline = choose(module, reference)
+                spec = compile_pipeline(pipeline)
+        finally:
+            mine = [n for n in set(sys.modules) - before if _is_users(getattr(sys.modules[n], "__file__", None))]
+            users = [str(sys.modules[name].__file__) for name in mine]
+            for name in mine:  # the next load sees the files as they are then, and no other pipeline's `utils`
+                del sys.modules[name]
+    source = Path(str(module.__file__))
+    files = {os.path.realpath(file) for file in (*users, *watch.files, str(source))}
+    edited = any(Path(file).stat().st_mtime > started for file in files)
+    repeatable = watch.repeatable and not edited and not any(_is_impure(file) for file in files)
+    return Compiled(spec, source, files, watch.variables, repeatable)
+
+
+def compile_pipeline(pipeline: Any) -> str:
+    """The IR of a function that kfp decorated, as YAML. Raises: PipelineError."""
+    from kfp.compiler import Compiler
+
+    with tempfile.TemporaryDirectory(prefix="tidegate-compile-") as folder:
+        package = Path(folder) / "pipeline.yaml"
+        try:
+            Compiler().compile(pipeline, str(package))
+        except Exception as error:
+            raise PipelineError(f"the pipeline does not compile: {error}") from error
+        return package.read_text(encoding="utf-8")
+
+
+def choose(module: ModuleType, reference: Reference) -> Any:
+    """The pipeline that the reference names, or the only one that the file defines."""
+    from kfp.dsl.base_component import BaseComponent
+    from kfp.dsl.graph_component import GraphComponent
+
+    if reference.function:
+        found = getattr(module, reference.function, None)
+        if isinstance(found, BaseComponent):
+            return found
+    pipelines = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, GraphComponent) and value.pipeline_func.__module__ == module.__name__
+    }
+    names = ", ".join(f"{reference.where}:{name}" for name in pipelines)
+    if reference.function:
+        wrong = "is not a pipeline" if hasattr(module, reference.function) else "is not there"
+        raise PipelineError(
+            f"{reference.where}: {reference.function!r} {wrong}; "
+            + (f"pipelines there: {names}" if names else "no function there has kfp's @dsl.pipeline")
+        )
+    if not pipelines:
+        raise PipelineError(f"{reference.where} defines no pipeline: give a function kfp's @dsl.pipeline")
+    if len(set(map(id, pipelines.values()))) > 1:
+        raise PipelineError(f"{reference.where} defines several pipelines, say which: {names}")
+    return next(iter(pipelines.values()))
+
+
+def _execute(reference: Reference) -> ModuleType:
+    try:
+        if reference.module:
+            return importlib.import_module(reference.module)
+        assert reference.file is not None
+        name = reference.file.stem if reference.file.stem.isidentifier() else "pipeline"
+        spec = importlib.util.spec_from_file_location(name, reference.file)
+        if spec is None or spec.loader is None:
+            raise PipelineError(f"{reference.file} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+    except PipelineError:
+        raise
+    except ModuleNotFoundError as error:
+        if reference.module and error.name and reference.module.startswith(error.name):
+            raise PipelineError(
+                f"no module {error.name!r} here ({reference.folder}) or among the installed ones"
+            ) from error
+        raise PipelineError(f"{reference.where} cannot be loaded:\n{users_traceback(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise PipelineError(f"{reference.where} cannot be loaded:\n{users_traceback(error)}") from error
+
+
+def users_traceback(error: BaseException) -> str:
+    """The traceback of `error` with the user's frames only."""
+    told = traceback.TracebackException.from_exception(error)
+    nested: traceback.TracebackException | None = told
+    while nested is not None:
+        users = [frame for frame in nested.stack if _is_users(frame.filename)]
+        nested.stack = traceback.StackSummary.from_list(users)
+        nested = nested.__cause__ or (None if nested.__suppress_context__ else nested.__context__)
+    return "".join(told.format()).rstrip()
+
+
+@lru_cache(maxsize=10_000)
+def _is_users(file: str | None) -> bool:
+    if not file or file.startswith("<"):
+        return False
+    real = os.path.realpath(file)
+    return not real.startswith((*_INSTALLED, *_OURS)) and os.path.exists(real)  # noqa: PTH110
+
+
+def _is_impure(file: str) -> bool:
+    """Whether a Python file imports, at its top, what makes two compilations differ (inside components it may)."""
+    if not file.endswith(".py"):
+        return False
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return True
+    names = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
+    return any(name.partition(".")[0] in _IMPURE for name in names)
+
+
+@contextlib.contextmanager
+def _import_path(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+class _Watch:
+    """Notes what the user's code reads while it is watched: files, environment variables, and what cannot be kept."""
+
+    _LISTS = frozenset(
+        {"os.listdir", "os.scandir", "glob.glob", "subprocess.Popen", "socket.connect", "socket.getaddrinfo"}
+    )
+    _active: ClassVar[_Watch | None] = None
+    _hooked: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.variables: dict[str, str | None] = {}
+        self.repeatable = True
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        if not _Watch._hooked:  # a hook stays for the life of the process, so there is one, and it is quick when idle
+            _Watch._hooked = True
+            sys.addaudithook(_Watch._heard)
+        variables = type(os.environ)
+        plain = variables.__getitem__
+
+        def noted(environ: Any, name: str) -> str:
+            if self._by_user(sys._getframe(1)):
+                self.variables[name] = environ._data.get(environ.encodekey(name)) and plain(environ, name)
+            return plain(environ, name)
+
+        _Watch._active = self
+        variables.__getitem__ = noted  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            variables.__getitem__ = plain  # type: ignore[method-assign]
+            _Watch._active = None
+
+    @staticmethod
+    def _heard(event: str, values: tuple[Any, ...]) -> None:
+        watch = _Watch._active
+        if watch is None:
+            return
+        if event == "open":
+            path, _, flags = values
+            if isinstance(path, str) and not flags & (os.O_WRONLY | os.O_RDWR) and watch._by_user(sys._getframe(1)):
+                real = os.path.realpath(path)
+                if os.path.isfile(real) and not real.startswith(_INSTALLED):  # noqa: PTH113
+                    watch.files.add(real)
+        elif event in _Watch._LISTS and watch._by_user(sys._getframe(1)):
+            watch.repeatable = False
+
+    @staticmethod
+    def _by_user(frame: FrameType | None) -> bool:
+        """Whether the user's code asked, itself or through a library; not the import system on its behalf."""
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file.startswith("<frozen importlib"):
+                return False
+            if _is_users(file):
+                return True
+            frame = frame.f_back
+        return False
