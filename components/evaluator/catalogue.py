@@ -166,7 +166,9 @@ def _catalogue() -> dict[str, Metric]:
         config: Mapping[str, Any] | None = None,
     ) -> None:
         found.append(
-            Metric(name, tasks, "mean", tfma, config or {}, macro, columns=columns, function=function, low=low, high=high)
+            Metric(
+                name, tasks, "mean", tfma, config or {}, macro, columns=columns, function=function, low=low, high=high
+            )
         )
 
     mean("balanced_accuracy", two, "BalancedAccuracy", _confusion, _balanced_accuracy, high=1)
@@ -174,8 +176,8 @@ def _catalogue() -> dict[str, Metric]:
     mean("binary_crossentropy", two, "BinaryCrossentropy", _log_loss)
     mean("brier_score", two, "", lambda y, p: ((p - y) ** 2)[:, None], high=1)
     scalar = two | real
-    mean("mean_label", scalar, "MeanLabel", lambda y, p: y[:, None], low=-np.inf)
-    mean("mean_prediction", scalar, "MeanPrediction", lambda y, p: p[:, None], low=-np.inf)
+    mean("mean_label", scalar, "MeanLabel", lambda y, _: y[:, None], low=-np.inf)
+    mean("mean_prediction", scalar, "MeanPrediction", lambda _, p: p[:, None], low=-np.inf)
     mean("calibration", scalar, "Calibration", lambda y, p: np.stack([p, y], axis=1), _quotient, low=-np.inf)
     accuracy = _trials(lambda y, p: p.argmax(axis=1) == y)
     found.append(

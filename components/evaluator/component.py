@@ -1,6 +1,6 @@
 """The KFP component `evaluator`."""
 
-from typing import Dict, List, NamedTuple  # noqa: UP035
+from typing import List, NamedTuple  # noqa: UP035
 
 from kfp import dsl
 

@@ -23,7 +23,9 @@ def files_of(examples: str | Path, split: str) -> list[str]:
     found = sorted(str(f) for f in folder.glob("*") if f.is_file() and "tfrecord" in f.name)
     if not found:
         splits = sorted(p.name.removeprefix("Split-") for p in Path(examples).glob("Split-*"))
-        raise ComponentError(f"{examples} has no examples of split {split!r}; its splits: {', '.join(splits) or 'none'}")
+        raise ComponentError(
+            f"{examples} has no examples of split {split!r}; its splits: {', '.join(splits) or 'none'}"
+        )
     return found
 
 
@@ -61,7 +63,9 @@ class Columns:
         names = record.schema.names
         self._seen.update(names)
         for name, parts in self._parts.items():
-            parts.append(self._scalars(name, record.column(names.index(name))) if name in names else pa.nulls(len(batch)))
+            parts.append(
+                self._scalars(name, record.column(names.index(name))) if name in names else pa.nulls(len(batch))
+            )
         self.rows += len(batch)
 
     def _scalars(self, name: str, column: pa.Array) -> pa.Array:
@@ -70,7 +74,7 @@ class Columns:
         lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
         if lengths.size and lengths.max() > 1:
             raise ComponentError(
-                f"{self._document} line {self._wanted[name]}: feature {name!r} has {lengths.max()} values in one example; "
+                f"{self._document} line {self._wanted[name]}: feature {name!r} has {lengths.max()} values in an example; "
                 "labels, slices and references need features with a single value"
             )
         return column.flatten().take(pa.array(np.cumsum(lengths) - 1, mask=lengths == 0))

@@ -48,7 +48,9 @@ def _classes(column: pa.Array, wanted: Requirements, where: str) -> NDArray[np.f
 
 def _check(found: NDArray[np.float64], wanted: Requirements, where: str) -> None:
     if not np.isfinite(found).all():
-        raise ComponentError(f"label {wanted.label!r} of {where} is not finite in {(~np.isfinite(found)).sum()} examples")
+        raise ComponentError(
+            f"label {wanted.label!r} of {where} is not finite in {(~np.isfinite(found)).sum()} examples"
+        )
     if wanted.task == REGRESSION:
         return
     distinct = np.unique(found)

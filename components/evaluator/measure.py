@@ -81,7 +81,9 @@ def _measured(
     found: dict[tuple[str, str], Interval | None] = {}
     wide: dict[str, Interval] = {}
     for model, s in scored.items():
-        named = {name_of(k): v for k, v in tfma[model].items() if np.ndim(v) == 0 and isinstance(v, float | np.floating)}
+        named = {
+            name_of(k): v for k, v in tfma[model].items() if np.ndim(v) == 0 and isinstance(v, float | np.floating)
+        }
         named |= own[model]
         for name in wanted.metrics:
             metric = METRICS[name]

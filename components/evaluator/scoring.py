@@ -56,7 +56,9 @@ class Scorer:
                 raise ComponentError(f"the {self.name} model has no output {output!r}{near(output, outputs)}")
             return output
         if len(outputs) > 1:
-            raise ComponentError(f"the {self.name} model has outputs {outputs}: name one as `prediction` in requirements")
+            raise ComponentError(
+                f"the {self.name} model has outputs {outputs}: name one as `prediction` in requirements"
+            )
         return outputs[0]
 
     def predict(self, batch: NDArray[Any]) -> NDArray[Any]:

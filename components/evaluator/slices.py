@@ -65,9 +65,7 @@ def find(table: Mapping[str, pa.Array], slices: Iterable[Slice], examples: int) 
 
 def matches(spec: Slice, values: tuple[Any, ...]) -> bool:
     """Does the slice with these values belong to the specification? (Compared as text: YAML's 5 is the data's b"5".)"""
-    return not spec.values or all(
-        w == ANY or str(w) == str(v) for w, v in zip(spec.values, values, strict=True)
-    )
+    return not spec.values or all(w == ANY or str(w) == str(v) for w, v in zip(spec.values, values, strict=True))
 
 
 def _sortable(value: Any) -> tuple[int, Any]:

@@ -69,7 +69,9 @@ def _histogram(combiner: Any, scored: Scored) -> Any:
     place = (one.predictions - combiner._left) / combiner._range * combiner._num_buckets + 1
     bucket = np.where(place < 0, 0, np.minimum(place, last)).astype(np.int64)
     used = np.flatnonzero(np.bincount(bucket, minlength=last + 1))
-    totals = (np.bincount(bucket, of, last + 1)[used].astype(float).tolist() for of in (one.labels, one.predictions, None))
+    totals = (
+        np.bincount(bucket, of, last + 1)[used].astype(float).tolist() for of in (one.labels, one.predictions, None)
+    )
     # Plain numbers: TFMA loops over the buckets in Python.
     return {b: calibration_histogram.Bucket(b, *t) for b, *t in zip(used.tolist(), *totals, strict=True)}
 
@@ -96,7 +98,7 @@ def _totals(combiner: Any, scored: Scored) -> Any:
     return accumulator
 
 
-def _count(combiner: Any, scored: Scored) -> float:
+def _count(_: Any, scored: Scored) -> float:
     return float(len(scored.labels))
 
 

@@ -113,12 +113,16 @@ class Writer:
             )
             if change is not None:
                 metrics[named] = _bounded(change.value, change)
-        self._metrics.append(writer.convert_slice_metrics_to_proto((key, metrics), None).SerializeToString(deterministic=True))
+        self._metrics.append(
+            writer.convert_slice_metrics_to_proto((key, metrics), None).SerializeToString(deterministic=True)
+        )
         if plots:
             proto = writer.convert_slice_plots_to_proto((key, plots), None)
             self._plots.append(proto.SerializeToString(deterministic=True))
 
-    def write(self, folder: Path, config: config_pb2.EvalConfig, data: str, models: Mapping[str, str], ok: bool) -> None:
+    def write(
+        self, folder: Path, config: config_pb2.EvalConfig, data: str, models: Mapping[str, str], ok: bool
+    ) -> None:
         """eval_config.json, metrics, plots, attributions and validations, named as TFMA names them."""
         folder.mkdir(parents=True, exist_ok=True)
         run = config_pb2.EvalRun(
@@ -152,5 +156,3 @@ def _records(path: Path, records: Iterable[bytes]) -> None:
     with tf.io.TFRecordWriter(str(path)) as out:
         for record in records:
             out.write(record)
-
-

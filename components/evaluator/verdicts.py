@@ -1,6 +1,6 @@
 """From intervals to verdicts: noise neither blesses nor blocks. Pure.
 
-    at_least b   holds where low >= b, fails where high < b, else undecided      (at_most: mirrored)
+at_least b   holds where low >= b, fails where high < b, else undecided      (at_most: mirrored)
 """
 
 from __future__ import annotations
@@ -124,5 +124,9 @@ def together(confidence: float, slices: int) -> float:
 def table(verdicts: list[Verdict], show: Callable[[str], None]) -> None:
     """The blessing, for the log."""
     for v in verdicts:
-        name = v.metric + (f" [{v.slice}]" if v.slice != "overall" else "") + (f" against {v.against}" if v.against else "")
+        name = (
+            v.metric
+            + (f" [{v.slice}]" if v.slice != "overall" else "")
+            + (f" against {v.against}" if v.against else "")
+        )
         show(f"  {v.verdict:<9} {name}: {v.reason}")

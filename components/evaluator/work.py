@@ -76,10 +76,14 @@ def evaluate(
     tfma_models = {CANDIDATE: ""} if BASELINE not in predictions else {CANDIDATE: CANDIDATE, BASELINE: BASELINE}
     for one in measure(wanted, scored.labels, predictions, members, seed):
         _add(writer, one, tfma_models)
-        measured[one.members.label] = Measured(one.members, {}, {}, one.values, one.intervals, one.wide, one.differences)
+        measured[one.members.label] = Measured(
+            one.members, {}, {}, one.values, one.intervals, one.wide, one.differences
+        )
     latencies = {n: analysis.latency(scored.latencies, share, wanted.confidence) for n, share in LATENCIES.items()}
     gaps = _gaps(wanted, measured)
-    judged = [v for r in wanted.requirements for v in _judge(r, wanted, measured, members, gaps, latencies, predictions)]
+    judged = [
+        v for r in wanted.requirements for v in _judge(r, wanted, measured, members, gaps, latencies, predictions)
+    ]
     blessed = not any(v.blocks for v in judged)
     config = eval_config(wanted, scored.classes, BASELINE in predictions)
     writer.write(Path(evaluation), config, str(examples), {name: str(model) for name in tfma_models.values()}, blessed)
@@ -144,7 +148,7 @@ def _score(
     found = {name: labels.check_predictions(np.concatenate(p), wanted, name) for name, p in parts.items()}
     if wanted.task == MULTICLASS and truth.max() >= found[CANDIDATE].shape[1]:
         raise ComponentError(
-            f"label {wanted.label!r} has class {truth.max():.0f}, but the model gives {found[CANDIDATE].shape[1]} classes"
+            f"label {wanted.label!r} has class {truth.max():.0f}; the model gives {found[CANDIDATE].shape[1]} classes"
         )
     return _Scored(table, truth, found, scorers[0].latencies(first))
 
@@ -188,14 +192,18 @@ def _judge(
         where = f"gap over {requirement.gap_over}"
         found = next((g for g in gaps if (g.metric, g.feature) == (name, requirement.gap_over)), None)
         if found is None:
-            why = f"{requirement.gap_over} has no two slices of at least {wanted.min_examples} examples with an interval"
+            why = (
+                f"{requirement.gap_over} has no two slices of at least {wanted.min_examples} examples with an interval"
+            )
             return [verdicts.judge(requirement, wanted, where, None, why)]
         return [verdicts.judge(requirement, wanted, where, Interval(found.gap, found.low, found.high))]
     spec = requirement.slice
     if spec is None:
         chosen = [members[0]]
     else:
-        chosen = [m for m in members if m.features == spec.features and slices.matches(spec, tuple(v for _, v in m.key))]
+        chosen = [
+            m for m in members if m.features == spec.features and slices.matches(spec, tuple(v for _, v in m.key))
+        ]
         if ANY in spec.values:
             chosen = [m for m in chosen if len(m.rows) >= wanted.min_examples]
     if not chosen:
@@ -221,7 +229,11 @@ def _judge_slice(
         interval = found.intervals[CANDIDATE, name]
         if interval is None and name == "example_count":
             interval = Interval(value, value, value)
-    why = "" if interval else f"{name} is not defined on these {len(members.rows)} examples (one class only, or none predicted?)"
+    why = (
+        ""
+        if interval
+        else f"{name} is not defined on these {len(members.rows)} examples (one class only, or none predicted?)"
+    )
     return verdicts.judge(requirement, wanted, where, interval, why)
 
 

@@ -14,7 +14,4 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import tensorflow
-    import tensorflow_data_validation
-    import tensorflow_model_analysis
     import tensorflow_transform  # noqa: F401

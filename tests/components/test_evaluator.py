@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
+from evaluation_fixtures import flights, write_examples, write_model
+
 from tidegate.components.errors import ComponentError
 from tidegate.components.evaluator.catalogue import METRICS, of_task
 from tidegate.components.evaluator.requirements import parse
 from tidegate.components.evaluator.tfma_output import eval_config
 from tidegate.components.evaluator.work import Evaluation, evaluate
-
-from evaluation_fixtures import flights, write_examples, write_model
 
 HEAD = "label: late\ntask: binary\n"
 ROWS = 2000
@@ -228,7 +228,9 @@ def test_text_labels_are_classes(world: World, tmp_path: Path) -> None:
     rows["late"] = np.where(rows["late"] == 1, "yes", "no").tolist()
     examples = write_examples(tmp_path, eval=rows)
 
-    done, _ = world.run(requirement("{metric: auc, at_least: 0.7}", HEAD + "classes: ['no', 'yes']\n"), examples=examples)
+    done, _ = world.run(
+        requirement("{metric: auc, at_least: 0.7}", HEAD + "classes: ['no', 'yes']\n"), examples=examples
+    )
 
     assert done.blessed
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
+
 from tidegate.components.evaluator import intervals
 from tidegate.components.evaluator.analysis import latency, thresholds
 from tidegate.components.evaluator.catalogue import METRICS
@@ -90,7 +91,9 @@ def test_thresholds_meet_their_bounds_and_cost_follows_the_prices() -> None:
     cheap, dear = (ThresholdChoice("cost", 0, 1, price) for price in (1, 10))
     impossible = ThresholdChoice("recall", bound=1.0)
 
-    low, high, bounded, none = thresholds((dear, cheap, ThresholdChoice("precision", bound=0.8), impossible), labels, scores)
+    low, high, bounded, none = thresholds(
+        (dear, cheap, ThresholdChoice("precision", bound=0.8), impossible), labels, scores
+    )
 
     assert low["threshold"] < high["threshold"] and bounded["recall"] >= 0.8
     assert none["threshold"] is None or none["precision"] == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tidegate.components.errors import ComponentError
 from tidegate.components.evaluator.requirements import Slice, parse, read
 
