@@ -117,7 +117,7 @@ def _results(run: RunRecord) -> dict[str, Any]:
 def _artifacts(task: TaskRecord | None, type: str) -> dict[str, ArtifactRecord]:
     if task is None:
         return {}
-    return {name: one for name, found in task.outputs.items() for one in found[:1] if one.type == type}
+    return {name: one for name, found in task.outputs.items() for one in found[:1] if summaries.is_a(one, type)}
 
 
 def _data(left: Mapping[str, TaskRecord], right: Mapping[str, TaskRecord]) -> Iterator[DataChange]:

@@ -1,39 +1,22 @@
-"""Parameters from `-p name=value` and `-f params.yaml`, with the types that the pipeline declares."""
+"""Parameters from `-p name=value` and `-f params.yaml`, as given; `spec.check_parameters` types and checks them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate.cli.failures import CommandError, near
-
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_WORDS = {
-    "NUMBER_INTEGER": "a whole number",
-    "NUMBER_DOUBLE": "a number",
-    "BOOLEAN": "true or false",
-    "LIST": "a list, as JSON or YAML: [1, 2]",
-    "STRUCT": 'a mapping, as JSON or YAML: {"train": 2}',
-}
+from tidegate.cli.failures import CommandError
 
 
-def given(pairs: Sequence[str], file: Path | None, declared: Mapping[str, str]) -> dict[str, Any]:
-    """Name -> value; `-p` wins over the file. `declared`: name -> the IR's type, which says what `-p`'s text means.
-
-    Raises: CommandError for a name that the pipeline does not have, and for a text that is not of the type.
-    """
+def given(pairs: Sequence[str], file: Path | None) -> dict[str, Any]:
+    """Name -> value, texts from `-p` as they are; `-p` wins over the file. Raises: CommandError."""
     values = read(file) if file else {}
     for pair in pairs:
         name, sign, text = pair.partition("=")
-        name = name.strip()
-        if not sign or not name:
+        if not sign or not name.strip():
             raise CommandError(f"-p {pair!r} is no parameter", expected="name=value, as in -p rows=1000")
-        _known(name, declared, "-p")
-        values[name] = typed(name, text, declared[name])
-    for name in values:
-        _known(name, declared, str(file))
+        values[name.strip()] = text
     return values
 
 
@@ -57,46 +40,3 @@ def read(path: Path) -> dict[str, Any]:
             f"{path} holds no parameters", expected="a mapping, name: value", found=f"a {type(found).__name__}"
         )
     return {str(name): value for name, value in found.items()}
-
-
-def typed(name: str, text: str, type: str) -> Any:
-    """What `-p name=text` means for a parameter of this IR type. Raises: CommandError."""
-    try:
-        match type:
-            case "NUMBER_INTEGER":
-                return int(text)
-            case "NUMBER_DOUBLE":
-                return float(text)
-            case "BOOLEAN":
-                return _BOOLEANS[text.strip().lower()]
-            case "LIST":
-                return _structure(text, list)
-            case "STRUCT":
-                return _structure(text, dict)
-    except (ValueError, KeyError):
-        raise CommandError(f"parameter {name!r} cannot be {text!r}", expected=_WORDS[type]) from None
-    return text
-
-
-def _structure(text: str, kind: type) -> Any:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        import yaml
-
-        try:
-            found = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(text) from error
-    if not isinstance(found, kind):
-        raise ValueError(text)
-    return found
-
-
-def _known(name: str, declared: Mapping[str, str], where: str) -> None:
-    if name not in declared:
-        raise CommandError(
-            f"the pipeline has no parameter {name!r} (from {where})",
-            expected=f"one of {', '.join(declared)}" if declared else "none: it has no parameters",
-            fix=near(name, list(declared)),
-        )

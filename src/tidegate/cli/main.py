@@ -11,6 +11,16 @@ from tidegate.cli.terminal import printable, stderr
 
 _SIGPIPE = 141  # what a shell reports for a process that a closed pipe ended
 
+_FORESEEN = (  # errors whose message is for the user; where the module is not loaded, the error is not of its kind
+    ("tidegate.store.database", "StoreFull", Exit.ENVIRONMENT),
+    ("tidegate.store.database", "StoreError", Exit.USAGE),
+    ("tidegate.local.reference", "PipelineError", Exit.USAGE),
+    ("tidegate.spec.errors", "SpecError", Exit.USAGE),
+    ("tidegate.local.settings", "SettingsError", Exit.USAGE),
+    ("tidegate.local.environments", "NoEnvironment", Exit.ENVIRONMENT),
+    ("tidegate.models.destination", "ModelNotFoundError", Exit.USAGE),
+)
+
 
 def main() -> None:
     """`tidegate` on the command line."""
@@ -66,12 +76,10 @@ def _failure(error: Exception) -> CommandError:
         return error
     if hasattr(error, "format_message"):  # the parser's own errors
         return _usage(error)
-    from tidegate.store.database import StoreError, StoreFull
-
-    if isinstance(error, StoreFull):
-        return CommandError(str(error), code=Exit.ENVIRONMENT)
-    if isinstance(error, StoreError):
-        return CommandError(str(error))
+    for module, name, code in _FORESEEN:
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(error, kind):
+            return CommandError(str(error), code=code)
     if isinstance(error, OSError) and error.filename:
         return CommandError(f"{error.strerror}: {error.filename}", code=Exit.ENVIRONMENT)
     return CommandError(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tidegate.store.records import RunRecord, TaskRecord
+from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
 
-STATISTICS = "tfx.ExampleStatistics"
-EVALUATION = "tfx.ModelEvaluation"
-METRICS = "system.Metrics"
+STATISTICS = "ExampleStatistics"
+EVALUATION = "ModelEvaluation"
+METRICS = "Metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,11 @@ class Metric:
     low: float | None = None
     """Of its confidence interval; None where there is none."""
     high: float | None = None
+
+
+def is_a(artifact: ArtifactRecord, type: str) -> bool:
+    """Whether it has this type, in TFX's namespace, KFP's or another."""
+    return artifact.type.rpartition(".")[2] == type
 
 
 def statistics(uri: str) -> dict[str, dict[str, Any]]:
@@ -47,7 +52,7 @@ def _said(run: RunRecord) -> Iterator[tuple[str, str, Metric]]:
             yield task.path, name, metric
         for found in task.outputs.values():
             for artifact in found:
-                if artifact.type != METRICS:
+                if not is_a(artifact, METRICS):
                     continue
                 for name, value in artifact.metadata.items():
                     if isinstance(value, int | float) and not isinstance(value, bool) and name not in names:
@@ -57,7 +62,7 @@ def _said(run: RunRecord) -> Iterator[tuple[str, str, Metric]]:
 def _evaluation(task: TaskRecord) -> Iterator[tuple[str, Metric]]:
     for found in task.outputs.values():
         for artifact in found:
-            if artifact.type != EVALUATION:
+            if not is_a(artifact, EVALUATION):
                 continue
             for entry in _read(Path(artifact.uri) / "summary.json").get("metrics", []):
                 if entry.get("model", "candidate") == "candidate":

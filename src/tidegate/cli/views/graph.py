@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tidegate.cli.picture import Node, walk
-from tidegate.cli.terminal import Terminal, fit, printable
+from tidegate.cli.terminal import Terminal, cells, fit, printable
 
-_MARKS = {"loop": "↻ ", "condition": "? ", "exit": "⏻ ", "dag": "▣ ", "task": ""}
+_MARKS = {"loop": "↻ ", "condition": "? ", "dag": "▣ ", "task": ""}
 
 
 def tree(root: Node, to: Terminal) -> list[str]:
@@ -22,12 +22,10 @@ def tree(root: Node, to: Terminal) -> list[str]:
 
 def _line(node: Node, stem: str, to: Terminal) -> str:
     head = f"{_MARKS[node.kind]}{printable(node.name)}"
-    note = printable(node.note) if node.kind != "task" else ""
-    rest = "  ".join(
-        part for part in (note, f"← {', '.join(map(printable, node.after))}" if node.after else "") if part
-    )
+    needs = f"← {', '.join(map(printable, node.after))}" if node.after else ""
+    rest = "  ".join(part for part in (printable(node.note), needs) if part)
     if to.width:
-        rest = fit(rest, max(0, to.width - len(stem) - len(head) - 2))
+        rest = fit(rest, max(0, to.width - cells(stem) - cells(head) - 2))
     painted = to.paint(head, "" if node.kind == "task" else "cyan")
     return f"{stem}{painted}  {to.paint(rest, 'dim')}".rstrip()
 
@@ -101,7 +99,7 @@ def _beside(path: str, name: str) -> str:
 
 
 def _label(node: Node) -> str:
-    note = f"\n{node.note}" if node.note and node.kind != "task" else ""
+    note = f"\n{node.note}" if node.note else ""
     return f"{_MARKS[node.kind]}{node.name}{note}"
 
 
