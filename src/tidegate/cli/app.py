@@ -46,7 +46,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("verify", "Check a pushed model's signature and content.", "models"),
     ),
     "Keep house": (
-        Entry("setup", "Make the local environments that pipelines run in.", "house"),
+        Entry("setup", "Make the local environments that pipelines run in.", "environments"),
         Entry("doctor", "Say what is missing here, and what mends it.", "house"),
         Entry("gc", "Give back the space of runs that nobody needs.", "house"),
         Entry("completion", "Print (or install) completion for your shell.", "house"),
