@@ -17,7 +17,7 @@ from pathlib import Path
 ABSENT = "sha256:" + hashlib.sha256(b"absent").hexdigest()
 
 
-class UnsafeContentError(Exception):
+class UnsafeContent(Exception):  # noqa: N818 - what was found, not what went wrong
     """The content cannot be an artifact: a link that leads out of it, a socket, a device."""
 
 
@@ -48,7 +48,7 @@ def read(path: Path, follow_links: bool = False) -> Content:
     """Read everything at `path`, file or folder.
 
     With `follow_links`, links stand for what they lead to (imported data); else one that leads out is refused.
-    Raises: UnsafeContentError; OSError where it cannot be read.
+    Raises: UnsafeContent; OSError where it cannot be read.
     """
     entries = list(_scan(path, follow_links))
     size = sum(entry.size for entry in entries)
@@ -72,7 +72,7 @@ def still(path: Path, known: Content, follow_links: bool = False) -> Content | N
         if known.stat and _stat_of(list(_scan(path, follow_links))) == known.stat:
             return known
         found = read(path, follow_links)
-    except (OSError, UnsafeContentError):
+    except (OSError, UnsafeContent):
         return None
     return found if found.digest == known.digest else None
 
@@ -99,17 +99,17 @@ def _scan(root: Path, follow_links: bool) -> Iterator[_Entry]:
             if target.startswith(inside + os.sep):
                 return _Entry(name, "l", 0, (0, 0), os.path.relpath(target, inside))
         if stat.S_ISLNK(found.st_mode):
-            raise UnsafeContentError(
+            raise UnsafeContent(
                 f"{path} is a link that leads out of the artifact, to {Path(path).readlink()}: copy the content"
             )
-        raise UnsafeContentError(f"{path} is neither a file nor a folder")
+        raise UnsafeContent(f"{path} is neither a file nor a folder")
 
     def walk(folder: _Entry, parents: tuple[str, ...]) -> Iterator[_Entry]:
         yield folder
         if folder.kind != "d":
             return
         if follow_links and (real := os.path.realpath(folder.path)) in parents:
-            raise UnsafeContentError(f"{folder.path} is a link to a folder above itself")
+            raise UnsafeContent(f"{folder.path} is a link to a folder above itself")
         above = (*parents, real) if follow_links else ()
         for name in sorted(os.listdir(folder.path), key=os.fsencode):  # noqa: PTH208
             yield from walk(entry(f"{folder.path}/{name}", f"{folder.name}/{name}".lstrip("/")), above)
