@@ -1,0 +1,102 @@
+"""The Examples artifact: a folder a split, TFX's file names in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from tidegate.components.errors import ComponentError
+from tidegate.components.tfrecord.encode import encode_examples
+from tidegate.components.tfrecord.records import RecordWriter, read_records
+
+STEM = "data_tfrecord"
+BATCH_ROWS = 16384
+
+
+def split_folder(examples: str | Path, split: str) -> Path:
+    return Path(examples) / f"Split-{split}"
+
+
+def split_names(examples: str | Path) -> list[str]:
+    """Sorted. Raises: ComponentError where the folder holds no split at all."""
+    names = sorted(f.name.removeprefix("Split-") for f in Path(examples).glob("Split-*") if f.is_dir())
+    if not names:
+        raise ComponentError(f"{examples} holds no Examples: expected folders such as Split-train in it")
+    return names
+
+
+def split_paths(examples: str | Path, split: str) -> list[Path]:
+    """The split's TFRecord files, sorted (spans in their order). Raises: ComponentError that lists the splits there are."""
+    paths = sorted(f for f in split_folder(examples, split).glob("*tfrecord*") if not f.name.startswith("."))
+    if not paths:
+        raise ComponentError(
+            f"{examples} has no examples of split {split!r}; its splits: {', '.join(split_names(examples))}"
+        )
+    return paths
+
+
+class ExampleWriter:
+    """Writes Arrow batches as one TFRecord file of tf.Examples; a context manager.
+
+    The file, `<stem>-00000-of-00001.gz`, is there only once it is whole. `rows` counts what was written.
+    """
+
+    def __init__(self, folder: str | Path, stem: str = STEM) -> None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.path = Path(folder) / f"{stem}-00000-of-00001.gz"
+        self._records = RecordWriter(self.path)
+
+    @property
+    def rows(self) -> int:
+        return self._records.rows
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for at in range(0, batch.num_rows, BATCH_ROWS):
+            self.write_serialized(encode_examples(batch.slice(at, BATCH_ROWS)))
+
+    def write_serialized(self, examples: pa.Array) -> None:
+        """Examples that are serialised already (an Arrow array of bytes)."""
+        self._records.write(examples)
+
+    def __enter__(self) -> ExampleWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._records.__exit__(kind, error, trace)
+
+
+def write_examples(
+    examples: str | Path, split: str, batches: Iterable[pa.RecordBatch | pa.Table], stem: str = STEM
+) -> int:
+    """Write one split of an Examples artifact; returns its rows. See `encode_examples` for the types of columns."""
+    with ExampleWriter(split_folder(examples, split), stem) as writer:
+        for batch in batches:
+            for one in batch.to_batches() if isinstance(batch, pa.Table) else [batch]:
+                writer.write(one)
+    return writer.rows
+
+
+def read_examples(
+    paths: Iterable[str | Path], schema: Any = None, batch_rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """Decode TFRecord files of tf.Examples, in order.
+
+    Columns are large_list<int64 | float | large_binary>, sorted by name; null where an example has not the feature.
+    Without `schema` (a schema_pb2.Schema) a batch has the columns that its examples have: a feature that no example of
+    the batch has is not there, one that is always without values is of type null.
+    """
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    decoder = ExamplesToRecordBatchDecoder(None if schema is None else schema.SerializeToString())
+    for path in paths:
+        for records in read_records(path, batch_rows):
+            try:
+                yield decoder.DecodeBatch(records)
+            except RuntimeError as error:
+                raise ComponentError(f"{path}: a record is not a tf.Example, or features change their type: {error}") from None
