@@ -74,7 +74,7 @@ class Columns:
         lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
         if lengths.size and lengths.max() > 1:
             raise ComponentError(
-                f"{self._document} line {self._wanted[name]}: feature {name!r} has {lengths.max()} values in an example; "
+                f"{self._document} line {self._wanted[name]}: {name!r} has {lengths.max()} values in an example; "
                 "labels, slices and references need features with a single value"
             )
         return column.flatten().take(pa.array(np.cumsum(lengths) - 1, mask=lengths == 0))

@@ -14,4 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    import tensorflow  # noqa: F401
+    import tensorflow_data_validation  # noqa: F401
+    import tensorflow_model_analysis  # noqa: F401
     import tensorflow_transform  # noqa: F401

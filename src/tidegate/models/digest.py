@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-CARD, CARD_TEXT, SIGNATURE = "model_card.json", "model_card.md", "model.sig"
-ABOUT = frozenset({CARD, CARD_TEXT, SIGNATURE})
+CARD, CARD_TEXT, SIGNATURE, SETTINGS = "model_card.json", "model_card.md", "model.sig", "model-settings.json"
+ABOUT = frozenset({CARD, CARD_TEXT, SIGNATURE, SETTINGS})
 """Files of a version that speak of the model and are not part of it."""
 
 

@@ -83,7 +83,7 @@ def verify(folder: Path, public_key: Path) -> Verification:
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if "mismatch" in text.lower() or "manifest" in text.lower():
+    if text.startswith("Signature mismatch"):
         return f"changed since it was signed: {text}"
     return f"not signed with this key, or the signature is damaged: {text or type(error).__name__}"
 
