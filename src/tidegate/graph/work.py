@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """One artifact as it travels between tasks (KFP's RuntimeArtifact, plus the digest of its content)."""
@@ -34,6 +33,18 @@ class ArtifactType:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvFrom:
+    """An environment variable that a secret or config map of the platform holds."""
+
+    variable: str
+    kind: str
+    """`secret` or `config map`."""
+    name: str
+    key: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """An executor that runs a command in an image; command and args still hold KFP's placeholders."""
 
@@ -46,6 +57,7 @@ class Container:
     memory: int = 0
     """Bytes asked for; 0: not said."""
     accelerators: int = 0
+    env_from: tuple[EnvFrom, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class RunStarted:
     """Bytes that tasks may use together."""
     max_tasks: int = 0
     """Tasks at the same time, at most; 0: as many as cores and memory allow."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """KFP's run-time names that constants may quote: `pipeline_job_name`, `pipeline_job_uuid`, ..."""
 
 
 @dataclass(frozen=True, slots=True)

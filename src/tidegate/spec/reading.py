@@ -1,0 +1,143 @@
+"""Text -> Pipeline: YAML as kfp writes it (one or two documents), JSON, Vertex jobs; hostile text is refused early."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+from tidegate.spec.checking import check
+from tidegate.spec.errors import Problem, SpecError
+from tidegate.spec.pipeline import Pipeline
+
+MAX_BYTES = 64 * 2**20
+MAX_DEPTH = 60
+"""Protobuf's own parser stops at 100 levels of messages; no pipeline comes near."""
+
+
+def load(text: str | bytes, where: str = "") -> Pipeline:
+    """Read and check a pipeline.
+
+    Raises: SpecError with every problem found: not YAML, not a PipelineSpec, tasks that do not exist, cycles, ...
+    """
+    documents = _documents(text, where)
+    main = documents[0]
+    if "pipelineSpec" in main:  # a Vertex job
+        job, main = main, main["pipelineSpec"]
+        if not isinstance(main, dict):
+            raise _refused(where, "pipelineSpec: expected a mapping")
+        main = _with_job_values(main, job.get("runtimeConfig"))
+    if "root" not in main:
+        found = ", ".join(sorted(map(str, main))[:6]) or "nothing"
+        raise _refused(
+            where,
+            f"this is not a compiled pipeline (no `root`; found: {found}). Compile it: `tidegate compile PIPELINE.py`",
+        )
+    platforms: dict[str, Any] = {}
+    for document in documents[1:]:
+        platforms |= document.get("platforms") or {}
+    spec = pb.PipelineSpec()
+    deployment = pb.PipelineDeploymentConfig()
+    try:
+        json_format.ParseDict(main, spec, ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH)
+        json_format.ParseDict(
+            main.get("deploymentSpec") or {}, deployment, ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH
+        )
+    except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise _refused(where, f"not a PipelineSpec: {error}") from None
+    pipeline = Pipeline(spec.pipeline_info.name or "pipeline", spec, deployment, platforms, where)
+    if problems := check(pipeline):
+        raise SpecError(problems)
+    return pipeline
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML whose mappings have each key once."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _yaml(text: str, where: str) -> list[Any]:
+    """Looked through before it is built: aliases (kfp writes none) are how a small file becomes a large one."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _refused(_line(where, event), "aliases (`*name`) are not allowed in pipelines")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise _refused(_line(where, event), f"nested deeper than {MAX_DEPTH} levels")
+    return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+
+
+def _line(where: str, event: Any) -> str:
+    return f"{where}:{event.start_mark.line + 1}"
+
+
+def _documents(text: str | bytes, where: str) -> list[dict[str, Any]]:
+    if len(text) > MAX_BYTES:
+        raise _refused(where, f"{len(text) >> 20} MiB of pipeline; at most {MAX_BYTES >> 20} are read")
+    try:
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
+    except UnicodeDecodeError as error:
+        raise _refused(where, f"not UTF-8 text (byte {error.start})") from None
+    try:
+        documents = [_json(text)] if text.lstrip().startswith("{") else _yaml(text, where)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f"{where}:{mark.line + 1}" if mark else where
+        raise _refused(line, f"not YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _refused(where, f"not YAML or JSON: {str(error)[:300]}") from None
+    if not documents:
+        raise _refused(where, "the file is empty")
+    for document in documents:
+        if not isinstance(document, dict):
+            raise _refused(where, f"expected a mapping, found {type(document).__name__}")
+    return documents
+
+
+def _json(text: str) -> Any:
+    depth = deepest = 0
+    inside = escaped = False
+    for character in text:  # json recurses in C: look before it leaps
+        if inside:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                inside = False
+        elif character == '"':
+            inside = True
+        elif character in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "}]":
+            depth -= 1
+    if deepest > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    return json.loads(text)
+
+
+def _with_job_values(main: dict[str, Any], runtime: Any) -> dict[str, Any]:
+    """A Vertex job's parameter values become the pipeline's defaults."""
+    values = (runtime or {}).get("parameterValues") or {}
+    declared = ((main.get("root") or {}).get("inputDefinitions") or {}).get("parameters") or {}
+    for name, value in values.items():
+        if isinstance(declared.get(name), dict):
+            declared[name] = declared[name] | {"defaultValue": value, "isOptional": True}
+    return main
+
+
+def _refused(where: str, message: str) -> SpecError:
+    return SpecError([Problem(where, message)])
