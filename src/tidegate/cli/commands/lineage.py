@@ -16,7 +16,7 @@ EXAMPLES = {
     "lineage": """
 tidegate lineage latest/trainer/model       what the last run trained
 tidegate lineage latest:flights/pusher/pushed_model --metric auc
-tidegate lineage 3f2a9c                     by six or more digits of its digest
+tidegate lineage 3f2a9c                     by digits of its digest
 tidegate lineage .tidegate/runs/x/.../model by its place on disk
 """,
 }

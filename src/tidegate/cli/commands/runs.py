@@ -22,7 +22,7 @@ tidegate runs --state failed -o json   for a script
 tidegate show latest                   the last run
 tidegate show latest:flights           the last run of the pipeline `flights`
 tidegate show flights-2026             any unique beginning of an id
-tidegate show latest -o json           all of it, with inputs, outputs and artifact digests
+tidegate show latest -o json           all of it, for a script
 """,
 }
 

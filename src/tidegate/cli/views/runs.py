@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.cli import words
@@ -141,8 +141,13 @@ def rows_of(record: TaskRecord) -> str:
 
 
 def rows_in(artifacts: Sequence[ArtifactRecord]) -> str:
-    known = [one.metadata["rows"] for one in artifacts if isinstance(one.metadata.get("rows"), int | float)]
-    return words.count(known[0]) if known else ""
+    for one in artifacts:
+        rows = one.metadata.get("rows")
+        if isinstance(rows, Mapping):  # by split
+            rows = sum(part for part in rows.values() if isinstance(part, int | float))
+        if isinstance(rows, int | float):
+            return words.count(rows)
+    return ""
 
 
 def elapsed(record: RunRecord, now: float) -> float | None:

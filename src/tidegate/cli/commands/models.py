@@ -1,0 +1,156 @@
+"""`tidegate models`, `tidegate verify`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidegate.cli import options, plain, words
+from tidegate.cli.failures import CommandError, Exit
+from tidegate.cli.output import Format, emit
+from tidegate.cli.references import open_store
+from tidegate.cli.summaries import is_a
+
+if TYPE_CHECKING:
+    from tidegate.models import ModelVersion
+    from tidegate.store.records import ArtifactRecord
+
+EXAMPLES = {
+    "models": """
+tidegate models                        what this store's runs pushed
+tidegate models flights                versions of one model
+tidegate models --trained              every trained model, pushed or not
+tidegate models --destination /srv/models
+""",
+    "verify": """
+tidegate verify flights --key model.pub            its last version
+tidegate verify flights/00003 --key model.pub
+tidegate verify /srv/models/flights/00003-1f0c9e2ab4d1 --key model.pub
+""",
+}
+TRAINED = "Model"
+
+Destination = Annotated[
+    Path | None,
+    typer.Option("--destination", metavar="FOLDER", help="Where models are pushed; else where this store's runs did."),
+]
+
+
+def models(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Only this model.")] = "",
+    trained: Annotated[bool, typer.Option("--trained", help="All trained models, pushed or not.")] = False,
+    destination: Destination = None,
+    store: options.Store = None,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Newest first: each version with its run, whether it is signed, and the metrics on its card."""
+    from tidegate.cli.views import models as view
+
+    now = time.time()
+    if trained:
+        with open_store(store, make=False) as opened:
+            found = [one for one in opened.artifacts.models() if is_a(one, TRAINED)]
+        emit(output, [plain.artifact(one) for one in found], lambda to, wide: view.trained(found, now, to, wide))
+        return
+    pushes = {} if destination and not _has_store(store) else _pushes(store)
+    places = [destination] if destination else sorted({path.parent.parent for path in pushes})
+    listed = [(version, pushes.get(version.path)) for version in _versions(places, name)]
+    emit(output, [_data(*one) for one in listed], lambda to, wide: view.pushed(listed, now, to, wide))
+
+
+def verify(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME/VERSION, or the folder of a version.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The public key (PEM) of who should have signed it.")
+    ] = None,
+    destination: Destination = None,
+    store: options.Store = None,
+    output: options.Output = Format.TABLE,
+) -> None:
+    """Yes only if the signature is by this key, every file is as it was signed, none was added or removed, and the card
+    speaks of this very model. Exit code 1 where it is not so.
+    """
+    from tidegate.models import verify as check
+
+    found = _find(model, destination, store)
+    if key is None:
+        raise CommandError(
+            f"verifying {found.name} {found.version} needs the public key of who should have signed it",
+            expected="--key FILE",
+            fix="`openssl ec -in model.key -pubout -out model.pub` writes it from the private one",
+        )
+    if not key.is_file():
+        raise CommandError(f"there is no key file {key}")
+    verdict = check(found.path, key)
+    data = {
+        "model": found.name,
+        "version": found.version,
+        "path": str(found.path),
+        "valid": verdict.valid,
+        "reason": verdict.reason,
+        "files": list(verdict.files),
+    }
+
+    def told(to: Any, wide: bool) -> list[str]:
+        mark = to.paint("✓ valid", "green") if verdict.valid else to.paint("✗ not valid", "red bold")
+        files = [f"  {file}" for file in verdict.files] if wide else []
+        return [f"{mark}  {found.name} {found.version}: {verdict.reason}", *files]
+
+    emit(output, data, told)
+    if not verdict.valid:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _find(model: str, destination: Path | None, store: Path | None) -> ModelVersion:
+    from tidegate.models import ModelNotFoundError, find
+
+    if destination or Path(model).is_dir():
+        return find(model, destination)
+    places = sorted({path.parent.parent for path in _pushes(store)}) if _has_store(store) else []
+    said = f"no run of this store pushed a model, so {model!r} is not known"
+    for place in places:
+        try:
+            return find(model, place)
+        except ModelNotFoundError as error:
+            said = str(error)
+    raise CommandError(said, fix="give the version's folder, or --destination; `tidegate models` lists what there is")
+
+
+def _has_store(store: Path | None) -> bool:
+    from tidegate.store.places import store_folder
+
+    return (store_folder(store) / "store.db").exists()
+
+
+def _pushes(store: Path | None) -> dict[Path, ArtifactRecord]:
+    """The folder of each version that a run of this store pushed, with the artifact of the last such run."""
+    with open_store(store, make=False) as opened:
+        found = [one for one in opened.artifacts.models(pushed_only=True) if one.metadata.get("pushed")]
+    return {Path(str(one.metadata["pushed_destination"])): one for one in reversed(found)}
+
+
+def _versions(places: list[Path], name: str) -> list[ModelVersion]:
+    from tidegate.models import names, versions
+
+    known = [(place, model) for place in places for model in names(place)]
+    if name and not any(model == name for _, model in known):
+        there = ", ".join(sorted({model for _, model in known}))
+        raise CommandError(f"no model {name!r} was pushed", expected=f"one of {there}" if there else "")
+    wanted = [(place, model) for place, model in known if not name or model == name]
+    return [version for place, model in wanted for version in reversed(versions(place, model))]
+
+
+def _data(version: ModelVersion, pushed: ArtifactRecord | None) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.version,
+        "path": str(version.path),
+        "digest": version.digest,
+        "signed": version.signed,
+        "metrics": version.card.get("metrics", []),
+        "run_id": pushed.run if pushed else None,
+        "pushed": words.iso(pushed.created) if pushed else None,
+    }
