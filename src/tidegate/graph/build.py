@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
-from kfp.pipeline_spec import pipeline_spec_pb2 as pb
-
 from tidegate.graph import platform
 from tidegate.graph.expressions import ExpressionError, parse
 from tidegate.graph.model import (
@@ -31,9 +29,11 @@ from tidegate.graph.model import (
 from tidegate.graph.resources import bytes_of, cores_of
 from tidegate.graph.work import ArtifactType, Container, Importer
 from tidegate.spec.errors import Problem, SpecError
+from tidegate.spec.messages import pb
 from tidegate.spec.pipeline import Pipeline, parameter_type, plain, typed
 
 _STEP = re.compile(r"\[(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d+))\]")
+_COPY = re.compile(r"-[0-9]+$")
 _COMPLETED = pb.PipelineTaskSpec.TriggerPolicy.TriggerStrategy.ALL_UPSTREAM_TASKS_COMPLETED
 
 
@@ -68,11 +68,14 @@ class _Builder:
 
     def named(self, reference: str) -> Component:
         if reference not in self.made:
-            name = reference.removeprefix("comp-")
-            self.made[reference] = self.component(
-                name, self.pipeline.spec.components[reference], f"components.{reference}"
-            )
+            spec = self.pipeline.spec.components[reference]
+            self.made[reference] = self.component(self._own_name(reference), spec, f"components.{reference}")
         return self.made[reference]
+
+    def _own_name(self, reference: str) -> str:
+        """`comp-train-2` is kfp's copy of `comp-train` for its second task."""
+        original = _COPY.sub("", reference)
+        return (original if original in self.pipeline.spec.components else reference).removeprefix("comp-")
 
     def component(self, name: str, spec: pb.ComponentSpec, where: str) -> Component:
         inputs, outputs = spec.input_definitions, spec.output_definitions

@@ -8,9 +8,8 @@ from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from kfp.pipeline_spec import pipeline_spec_pb2 as pb
-
 from tidegate.spec.errors import Problem
+from tidegate.spec.messages import pb
 from tidegate.spec.pipeline import Pipeline, parameter_type
 
 _NAME = re.compile(r"[^\x00-\x1f/\\]{1,253}")

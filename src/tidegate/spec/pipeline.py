@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf import struct_pb2
-from kfp.pipeline_spec import pipeline_spec_pb2 as pb
+
+from tidegate.spec.messages import pb
 
 PARAMETER_TYPES = {
     number: name
@@ -46,7 +47,7 @@ def plain(value: struct_pb2.Value) -> Any:
 
 def parameter_type(declared: pb.ComponentInputsSpec.ParameterSpec | pb.ComponentOutputsSpec.ParameterSpec) -> str:
     """`NUMBER_INTEGER`, `STRING`, ...; the form of kfp 2.0 betas (`type: INT`) is read as well."""
-    name = PARAMETER_TYPES.get(declared.parameter_type, "")
+    name = str(PARAMETER_TYPES.get(declared.parameter_type, ""))
     if name and name != "PARAMETER_TYPE_ENUM_UNSPECIFIED":
         return name
     return str(_OLD_TYPES.get(declared.type, "STRING"))

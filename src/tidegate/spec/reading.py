@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 from google.protobuf import json_format
-from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from tidegate.spec.checking import check
 from tidegate.spec.errors import Problem, SpecError
+from tidegate.spec.messages import pb
 from tidegate.spec.pipeline import Pipeline
 
 MAX_BYTES = 64 * 2**20
