@@ -14,15 +14,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tidegate.components.errors import ComponentError
-from tidegate.components.evaluator import analysis, labels, references, slices, verdicts
+from tidegate.components.evaluator import analysis, judging, labels, references, slices, verdicts
 from tidegate.components.evaluator.catalogue import BINARY, LATENCIES, MULTICLASS
 from tidegate.components.evaluator.examples import Columns, batches, collect, files_of
-from tidegate.components.evaluator.intervals import Interval
+from tidegate.components.evaluator.judging import Findings
 from tidegate.components.evaluator.measure import Measured, measure
-from tidegate.components.evaluator.requirements import ANY, BASELINE, Reference, Requirement, Requirements, read
+from tidegate.components.evaluator.requirements import BASELINE, Reference, Requirements, read
 from tidegate.components.evaluator.scoring import Scorer, saved_model
 from tidegate.components.evaluator.tfma_output import CANDIDATE, Writer, eval_config
-from tidegate.components.evaluator.verdicts import Gap, Verdict
+from tidegate.components.evaluator.verdicts import Verdict
 from tidegate.components.evaluator.yaml_reader import near
 from tidegate.components.progress import report
 
@@ -80,14 +80,12 @@ def evaluate(
             one.members, {}, {}, one.values, one.intervals, one.wide, one.differences
         )
     latencies = {n: analysis.latency(scored.latencies, share, wanted.confidence) for n, share in LATENCIES.items()}
-    gaps = _gaps(wanted, measured)
-    judged = [
-        v for r in wanted.requirements for v in _judge(r, wanted, measured, members, gaps, latencies, predictions)
-    ]
+    findings = Findings(wanted, members, measured, judging.gaps(wanted, measured), latencies, tuple(predictions))
+    judged = judging.judge(findings)
     blessed = not any(v.blocks for v in judged)
     config = eval_config(wanted, scored.classes, BASELINE in predictions)
     writer.write(Path(evaluation), config, str(examples), {name: str(model) for name in tfma_models.values()}, blessed)
-    summary = _summary(wanted, scored, measured, members, gaps, latencies, predictions)
+    summary = _summary(findings, scored)
     _write_json(Path(evaluation) / "summary.json", summary)
     _write_blessing(Path(blessing), blessed, judged)
     _tell(wanted, summary, judged, blessed)
@@ -163,80 +161,6 @@ def _reference(examples: str | Path, wanted: Requirements, scored: _Scored, refe
     )
 
 
-# ---------------------------------------------------------------- judging
-def _gaps(wanted: Requirements, measured: Mapping[str, Measured]) -> list[Gap]:
-    features = dict.fromkeys(s.features[0] for s in wanted.slices if len(s.features) == 1 and not s.values)
-    found = []
-    for feature in features:
-        of_feature = {n: m for n, m in measured.items() if m.members.features == (feature,)}
-        for metric in wanted.metrics:
-            one = verdicts.gap(metric, feature, {n: m.wide[metric] for n, m in of_feature.items() if metric in m.wide})
-            if one is not None:
-                found.append(one)
-    return found
-
-
-def _judge(
-    requirement: Requirement,
-    wanted: Requirements,
-    measured: Mapping[str, Measured],
-    members: Sequence[slices.Members],
-    gaps: Sequence[Gap],
-    latencies: Mapping[str, Interval],
-    predictions: Mapping[str, Array],
-) -> list[Verdict]:
-    name = requirement.metric
-    if name in LATENCIES:
-        return [verdicts.judge(requirement, wanted, "overall", latencies[name])]
-    if requirement.gap_over:
-        where = f"gap over {requirement.gap_over}"
-        found = next((g for g in gaps if (g.metric, g.feature) == (name, requirement.gap_over)), None)
-        if found is None:
-            why = (
-                f"{requirement.gap_over} has no two slices of at least {wanted.min_examples} examples with an interval"
-            )
-            return [verdicts.judge(requirement, wanted, where, None, why)]
-        return [verdicts.judge(requirement, wanted, where, Interval(found.gap, found.low, found.high))]
-    spec = requirement.slice
-    if spec is None:
-        chosen = [members[0]]
-    else:
-        chosen = [
-            m for m in members if m.features == spec.features and slices.matches(spec, tuple(v for _, v in m.key))
-        ]
-        if ANY in spec.values:
-            chosen = [m for m in chosen if len(m.rows) >= wanted.min_examples]
-    if not chosen:
-        assert spec is not None
-        where = slices.label(zip(spec.features, spec.values, strict=True))
-        return [verdicts.judge(requirement, wanted, where, None, "no example is in this slice")]
-    if requirement.against == BASELINE and BASELINE not in predictions:
-        return [verdicts.no_baseline(requirement, m.label) for m in chosen]
-    return [_judge_slice(requirement, wanted, m, measured.get(m.label)) for m in chosen]
-
-
-def _judge_slice(
-    requirement: Requirement, wanted: Requirements, members: slices.Members, found: Measured | None
-) -> Verdict:
-    name, where = requirement.metric, members.label
-    if found is None:
-        why = f"the slice has {len(members.rows)} examples; min_examples is {wanted.min_examples}"
-        return verdicts.judge(requirement, wanted, where, None, why)
-    value = found.values[CANDIDATE, name]
-    if requirement.against:
-        interval = found.differences[name, requirement.against]
-    else:
-        interval = found.intervals[CANDIDATE, name]
-        if interval is None and name == "example_count":
-            interval = Interval(value, value, value)
-    why = (
-        ""
-        if interval
-        else f"{name} is not defined on these {len(members.rows)} examples (one class only, or none predicted?)"
-    )
-    return verdicts.judge(requirement, wanted, where, interval, why)
-
-
 # ---------------------------------------------------------------- writing
 def _add(writer: Writer, one: Measured, models: Mapping[str, str]) -> None:
     """`models`: our name -> the name in TFMA's files; references stay out of these: they are no models."""
@@ -249,15 +173,8 @@ def _add(writer: Writer, one: Measured, models: Mapping[str, str]) -> None:
     )
 
 
-def _summary(
-    wanted: Requirements,
-    scored: _Scored,
-    measured: Mapping[str, Measured],
-    members: Sequence[slices.Members],
-    gaps: Sequence[Gap],
-    latencies: Mapping[str, Interval],
-    predictions: Mapping[str, Array],
-) -> dict[str, Any]:
+def _summary(findings: Findings, scored: _Scored) -> dict[str, Any]:
+    wanted, measured, latencies = findings.wanted, findings.measured, findings.latencies
     rows = []
     for where, one in measured.items():
         for (model, name), value in one.values.items():
@@ -268,7 +185,7 @@ def _summary(
                 | {"examples": len(one.members.rows)}
             )
     binary = wanted.task == BINARY
-    candidate = predictions[CANDIDATE]
+    candidate = scored.predictions[CANDIDATE]
     return {
         "label": wanted.label,
         "task": wanted.task,
@@ -281,14 +198,14 @@ def _summary(
         "fairness": [
             {"metric": g.metric, "feature": g.feature, "best_slice": g.best_slice, "worst_slice": g.worst_slice}
             | {"gap": g.gap, "low": g.low, "high": g.high}
-            for g in gaps
+            for g in findings.gaps
         ],
         "latency": {
             "batch": 1,
             "p50_ms": latencies["prediction_latency_p50_ms"].value,
             "p99_ms": latencies["prediction_latency_p99_ms"].value,
         },
-        "small_slices": sorted(m.label for m in members if m.label not in measured),
+        "small_slices": sorted(m.label for m in findings.members if m.label not in measured),
     }
 
 
@@ -315,8 +232,8 @@ def _finite(content: Any) -> Any:
 
 
 def _tell(wanted: Requirements, summary: Mapping[str, Any], judged: list[Verdict], blessed: bool) -> None:
-    print(f"{summary['examples']} examples, {len({m['slice'] for m in summary['metrics']})} slices")  # noqa: T201
+    print(f"{summary['examples']} examples, {len({m['slice'] for m in summary['metrics']})} slices")
     if summary["small_slices"]:
-        print(f"left out, fewer than {wanted.min_examples} examples: {', '.join(summary['small_slices'])}")  # noqa: T201
-    print("BLESSED" if blessed else "NOT BLESSED")  # noqa: T201
+        print(f"left out, fewer than {wanted.min_examples} examples: {', '.join(summary['small_slices'])}")
+    print("BLESSED" if blessed else "NOT BLESSED")
     verdicts.table(judged, print)

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         done = validate(given.model, given.blessing, given.tolerance, given.requests)
     except ComponentError as error:
-        print(f"ComponentError: {error}", file=sys.stderr)  # noqa: T201
+        print(f"ComponentError: {error}", file=sys.stderr)
         return 1
     if given.executor_input:
         _tell_kfp(json.loads(given.executor_input), done)

@@ -55,7 +55,7 @@ def validate(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "infra.json").write_text(json.dumps(asdict(done), indent=1) + "\n", encoding="utf-8")
     (folder / ("INFRA_BLESSED" if done.blessed else "INFRA_NOT_BLESSED")).write_text("", encoding="utf-8")
-    print(f"{'INFRA_BLESSED' if done.blessed else 'INFRA_NOT_BLESSED'}: {done.reason}")  # noqa: T201
+    print(f"{'INFRA_BLESSED' if done.blessed else 'INFRA_NOT_BLESSED'}: {done.reason}")
     return done
 
 
@@ -74,11 +74,11 @@ def _serve(root: Path, sent: samples.Samples, tolerance: float, load_timeout: fl
             start = time.monotonic()
             together = running.infer(list(sent.examples), ANSWER_TIMEOUT)
             alone = running.infer([sent.examples[0]], ANSWER_TIMEOUT)
-            print(f"loaded in {load_seconds:.2f} s, answered in {time.monotonic() - start:.3f} s ({server})")  # noqa: T201
+            print(f"loaded in {load_seconds:.2f} s, answered in {time.monotonic() - start:.3f} s ({server})")
     except ServerError as error:
         if "address already in use" in str(error).lower() and retries:  # another took the port between look and use
             return _serve(root, sent, tolerance, load_timeout, retries - 1)
-        print(error)  # noqa: T201
+        print(error)
         return Validation(False, load_seconds, count, None, tolerance, server, str(error))
     first = {name: rows[:1] for name, rows in sent.outputs.items()}
     compared = [samples.difference(sent.outputs, together), samples.difference(first, alone)]

@@ -67,7 +67,7 @@ def push(
     target = Path(pushed_model)
     target.mkdir(parents=True, exist_ok=True)
     if refused:
-        print("not pushed: " + "\n  ".join(refused))  # noqa: T201
+        print("not pushed: " + "\n  ".join(refused))
         done = Pushed(False, "; ".join(refused))
     else:
         report(f"pushing {name}")
@@ -199,12 +199,12 @@ def _sync(path: Path) -> None:
 
 
 def _tell(done: Pushed, signing_key: str) -> None:
-    print(f"pushed {done.path} ({done.reason})")  # noqa: T201
+    print(f"pushed {done.path} ({done.reason})")
     if not done.signed:
-        print("not signed: no signing_key was given")  # noqa: T201
+        print("not signed: no signing_key was given")
         return
     public = Path(signing_key).with_suffix(".pub") if signing_key else Path("PUBLIC.pem")
     if signing_key and not public.expanduser().exists():
-        print(f"the public key, once: openssl ec -in {signing_key} -pubout -out {public}")  # noqa: T201
-    print(f"verify: tidegate verify {done.path} --key {public}")  # noqa: T201
-    print(f"    or: model_signing verify key {done.path} --signature {done.path}/{SIGNATURE} --public_key {public}")  # noqa: T201
+        print(f"the public key, once: openssl ec -in {signing_key} -pubout -out {public}")
+    print(f"verify: tidegate verify {done.path} --key {public}")
+    print(f"    or: model_signing verify key {done.path} --signature {done.path}/{SIGNATURE} --public_key {public}")

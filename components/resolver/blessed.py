@@ -29,7 +29,7 @@ def latest_blessed(destination: str, name: str, model: str | Path, before_span: 
     found = latest(Path(destination).expanduser(), name, before_span)
     if found is None:
         older = f" trained on spans before {before_span}" if before_span >= 0 else ""
-        print(f"no blessed model {name!r}{older} in {destination} yet")  # noqa: T201
+        print(f"no blessed model {name!r}{older} in {destination} yet")
         return None
     for entry in sorted(found.path.iterdir()):
         if entry.name in ABOUT:
@@ -38,5 +38,5 @@ def latest_blessed(destination: str, name: str, model: str | Path, before_span: 
             shutil.copytree(entry, target / entry.name, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(entry, target / entry.name)
-    print(f"the last blessed model is {found.path}")  # noqa: T201
+    print(f"the last blessed model is {found.path}")
     return found

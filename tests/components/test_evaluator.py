@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
 from evaluation_fixtures import flights, write_examples, write_model
+from kfp.dsl.executor import Executor
 
+from tidegate.components import evaluator
 from tidegate.components.errors import ComponentError
 from tidegate.components.evaluator.catalogue import METRICS, of_task
 from tidegate.components.evaluator.requirements import parse
@@ -295,3 +297,31 @@ def test_a_slice_on_a_real_number_is_refused(world: World, tmp_path: Path) -> No
 
     with pytest.raises(ComponentError, match="has 2500 different values"):
         world.run(requirement("{metric: auc, at_least: 0.7}", HEAD + "slices: [[x]]\n"), examples=examples)
+
+
+# ---------------------------------------------------------------- as a KFP component
+def test_kfp_runs_the_component(world: World, tmp_path: Path) -> None:
+    def artifact(path: Path, title: str) -> dict[str, Any]:
+        return {"artifacts": [{"name": path.name, "uri": str(path), "type": {"schemaTitle": f"system.{title}"}}]}
+
+    outputs = {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing", "metrics": "Metrics"}
+    given = {
+        "inputs": {
+            "parameterValues": {"requirements": requirement("{metric: auc, at_least: 0.7}")},
+            "artifacts": {"examples": artifact(world.examples, "Examples"), "model": artifact(world.good, "Model")},
+        },
+        "outputs": {
+            "outputFile": str(tmp_path / "out.json"),
+            "parameters": {"blessed": {"outputFile": str(tmp_path / "blessed")}},
+            "artifacts": {name: artifact(tmp_path / name, title) for name, title in outputs.items()},
+        },
+    }
+
+    Executor(executor_input=given, function_to_execute=evaluator.python_func).execute()
+
+    done = json.loads((tmp_path / "out.json").read_text())
+    assert done["parameterValues"] == {"blessed": True}
+    told = {n: a["artifacts"][0]["metadata"] for n, a in done["artifacts"].items()}
+    assert told["blessing"] == {"blessed": True, "requirements": "1 of 1 hold"}
+    assert told["metrics"]["auc"] > 0.7 and told["evaluation"]["examples"] == ROWS
+    assert (tmp_path / "blessing/BLESSED").exists()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from kfp.dsl.executor import Executor
 
+from tidegate.components import latest_blessed_model
 from tidegate.components.errors import ComponentError
 from tidegate.components.pusher.work import push
 from tidegate.components.resolver.blessed import latest_blessed
@@ -58,3 +61,18 @@ def test_where_nothing_was_pushed_the_artifact_is_empty(tmp_path: Path, capsys: 
 def test_a_name_that_leaves_the_destination_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ComponentError, match="cannot be a model's"):
         latest_blessed(str(tmp_path), "../other", tmp_path / "out")
+
+
+def test_kfp_runs_the_component(tmp_path: Path) -> None:
+    pushed(tmp_path, "new", 2)
+    out = {"name": "model", "uri": str(tmp_path / "out"), "type": {"schemaTitle": "system.Model"}}
+    given = {
+        "inputs": {"parameterValues": {"destination": str(tmp_path / "models"), "name": "flights"}},
+        "outputs": {"outputFile": str(tmp_path / "out.json"), "artifacts": {"model": {"artifacts": [out]}}},
+    }
+
+    Executor(executor_input=given, function_to_execute=latest_blessed_model.python_func).execute()
+
+    (told,) = json.loads((tmp_path / "out.json").read_text())["artifacts"]["model"]["artifacts"]
+    assert told["metadata"]["found"] is True and told["metadata"]["span"] == 2
+    assert told["metadata"]["version"].startswith("00001-")
