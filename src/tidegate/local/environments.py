@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from tidegate.local.settings import HOST, EnvironmentSettings, Settings
 
+_PASSED = (
+    *("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "*_proxy", "*_PROXY"),
+)
+_COMPONENTS = Path(__file__).parent.parent / "components"
 
-class NoEnvironment(Exception):
+
+class NoEnvironment(Exception):  # noqa: N818
     """No environment can run this image; the message says what line to add, or what command makes it."""
 
 
@@ -32,6 +42,21 @@ class Environment:
     @property
     def python(self) -> Path:
         return Path(sys.executable) if self.name == HOST else self.bin / "python"
+
+    @property
+    def packages(self) -> Path:
+        """Its site-packages."""
+        if self.name == HOST:
+            return Path(sysconfig.get_path("purelib"))
+        return next(iter(sorted(self.path.glob("lib/python3*/site-packages"))), self.path)
+
+    def variables(self, caller: Mapping[str, str]) -> dict[str, str]:
+        """The environment variables that its tasks start from; of the caller's, only the few that `_PASSED` names."""
+        patterns = (*_PASSED, *self.pass_env)
+        passed = {k: v for k, v in caller.items() if any(fnmatchcase(k, pattern) for pattern in patterns)}
+        path = os.pathsep.join((str(self.bin), caller.get("PATH") or os.defpath))
+        # Sets and dicts of one seed iterate alike in every task, so that equal inputs give equal bytes.
+        return {**passed, "PATH": path, "VIRTUAL_ENV": str(self.path), "PYTHONHASHSEED": "0", **self.env}
 
 
 def settings_of(settings: Settings, image: str) -> EnvironmentSettings:
@@ -67,3 +92,50 @@ def resolve(settings: Settings, image: str) -> Environment:
 def make_command(settings: Settings) -> str:
     """What a person types to make the environments."""
     return "make setup" if (settings.root / "scripts/setup.py").is_file() else "tidegate setup"
+
+
+# ---------------------------------------------------------------- fingerprints
+def fingerprint(environment: Environment) -> str:
+    """Digest of what is installed, by name and version, and of the content of tidegate's own components."""
+    text = f"{distributions(environment.packages)} {_components()}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def distributions(packages: Path) -> str:
+    """Digest of the names and versions installed in a site-packages folder; a stat when nothing has changed."""
+    try:
+        return _distributions(packages, packages.stat().st_mtime_ns)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=64)
+def _distributions(packages: Path, changed: int) -> str:  # noqa: ARG001  (part of the memory's key)
+    names = sorted(entry.name for entry in os.scandir(packages) if entry.name.endswith(".dist-info"))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def _components() -> str:
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(_COMPONENTS):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(files):
+            path = Path(folder, name)
+            found = path.stat()
+            digest.update(str(path.relative_to(_COMPONENTS)).encode())
+            digest.update(_content(path, found.st_mtime_ns, found.st_size))
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _content(path: Path, changed: int, size: int) -> bytes:  # noqa: ARG001  (part of the memory's key)
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def worker_code() -> str:
+    """Digest of the code that warm workers run, so that another version of it starts workers of its own."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "daemon").glob("*.py")):
+        found = path.stat()
+        digest.update(_content(path, found.st_mtime_ns, found.st_size))
+    return digest.hexdigest()

@@ -46,7 +46,7 @@ class EnvironmentSettings:
     name: str
     path: Path
     lock: str = ""
-    """A lock file: a path from the settings' folder, or the name of one that tidegate brings; empty: not ours to make."""
+    """A lock file: a path from the settings' folder, or the name of one that tidegate brings; empty: not ours."""
     preload: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     pass_env: tuple[str, ...] = ()
@@ -167,9 +167,9 @@ class _Reader:
         return EnvironmentSettings(
             name=name,
             path=self._folder(self._text(table["path"], f"{at}.path")) if "path" in table else base.path,
-            lock=self._text(table.get("lock", "" if "path" in table else base.lock), f"{at}.lock"),
+            lock=self._text(table.get("lock", "" if "path" in table else base.lock), f"{at}.lock", True),
             preload=self._texts(table.get("preload", list(base.preload)), f"{at}.preload"),
-            env={key: self._text(text, f"{at}.env.{key}") for key, text in env.items()},
+            env={key: self._text(text, f"{at}.env.{key}", True) for key, text in env.items()},
             pass_env=self._texts(table.get("pass_env", list(base.pass_env)), f"{at}.pass_env"),
         )
 
@@ -198,8 +198,8 @@ class _Reader:
                 self._wrong(key, f"only {', '.join(known or ())}", name)
         return value
 
-    def _text(self, value: Any, key: str) -> str:
-        if not isinstance(value, str) or not value:
+    def _text(self, value: Any, key: str, may_be_empty: bool = False) -> str:
+        if not isinstance(value, str) or not (value or may_be_empty):
             self._wrong(key, "text", value)
         return value
 

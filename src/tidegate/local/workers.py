@@ -2,37 +2,236 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tidegate.local import environments
-from tidegate.local.execution import Execution, Outcome
+from tidegate.local import connection, environments, overlays
+from tidegate.local.bootstrap import Code, Function, Module, Program, Script, Verbatim, parse
+from tidegate.local.connection import Connection, NoWorker, Unfit, WorkerLost
+from tidegate.local.daemon import processes
+from tidegate.local.environments import Environment, NoEnvironment
+from tidegate.local.execution import Ending, Execution, Outcome
+from tidegate.local.imports import imported
 from tidegate.local.settings import Settings
+
+_IDLE = 600.0  # seconds
+
+# What an interpreter reads when it starts: a task that sets one needs an interpreter of its own.
+_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
+# What libraries read when they are imported: a task that sets one does without the worker's imports.
+_AT_IMPORT = (
+    *("TF_", "XLA_", "CUDA_", "NVIDIA_", "KERAS_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "ARROW_"),
+    *("GRPC_", "GLOG_", "ABSL_", "PROTOCOL_BUFFERS_", "JAX_", "TORCH_", "PYTORCH_"),
+)
+
+
+@dataclass(slots=True)
+class _Running:
+    """One execution on its way; `stop` before it has reached a worker is kept in `stopped`."""
+
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    connection: Connection | None = None
+    stopped: bool = False
+    preparing: asyncio.Task[Any] | None = None
 
 
 class Workers:
     """The Executor of this machine (see execution.Executor); used from one asyncio event loop.
 
     `warm`: None asks TIDEGATE_WORKERS (`off` switches the warm workers off). `runtime`: the folder of the workers'
-    sockets, default XDG_RUNTIME_DIR's or /tmp's. `grace`: seconds between SIGTERM and SIGKILL.
+    sockets, default XDG_RUNTIME_DIR's or /tmp's. `grace`: seconds between SIGTERM and SIGKILL. Warm workers end
+    themselves when nobody has needed them for TIDEGATE_WORKERS_IDLE seconds (default 600).
     """
 
     def __init__(
         self, settings: Settings, *, warm: bool | None = None, runtime: Path | None = None, grace: float = 5.0
     ) -> None:
         self.settings = settings
-        self._warm, self._runtime, self._grace = warm, runtime, grace
+        self._warm = os.environ.get("TIDEGATE_WORKERS", "") != "off" if warm is None else warm
+        self._runtime, self._grace = runtime, grace
+        self._idle = float(os.environ.get("TIDEGATE_WORKERS_IDLE") or _IDLE)
+        self._running: dict[str, _Running] = {}
+        self._connections: dict[str, asyncio.Task[Connection]] = {}
 
     def fingerprint(self, image: str) -> str:
         """Stands for all that the image's environment brings along. Raises: environments.NoEnvironment."""
-        return str(environments.resolve(self.settings, image).path)
+        return environments.fingerprint(environments.resolve(self.settings, image))
 
     async def run(self, execution: Execution) -> Outcome:
         """Run to the end. Never raises for what the task does; cancelling the coroutine stops the task."""
-        raise NotImplementedError
+        running = self._running[execution.id] = _Running()
+        work = asyncio.ensure_future(self._run(execution, running))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await self.stop(execution.id)
+            await asyncio.wait([work])
+            raise
+        finally:
+            del self._running[execution.id]
 
     async def stop(self, id: str) -> None:
         """Stop that execution: SIGTERM to its process group, SIGKILL after the grace period."""
-        raise NotImplementedError
+        running = self._running.get(id)
+        if running is None or running.stopped:
+            return
+        running.stopped = True
+        if running.preparing:
+            running.preparing.cancel()
+        if running.connection:
+            running.connection.stop(running.key)
 
     async def close(self) -> None:
         """Stop what still runs and let go of the workers; they stay warm for the next run."""
+        for id in list(self._running):
+            await self.stop(id)
+        while self._running:
+            await asyncio.sleep(0.01)
+        for opening in self._connections.values():
+            if opening.done() and not opening.cancelled() and not opening.exception():
+                await opening.result().close()
+        self._connections.clear()
+
+    # ------------------------------------------------------------ one execution
+    async def _run(self, execution: Execution, running: _Running) -> Outcome:
+        started = time.time()
+
+        def ended(ending: Ending, error: str) -> Outcome:
+            return Outcome(ending, error, started=started, ended=time.time())
+
+        try:
+            environment = environments.resolve(self.settings, execution.image)
+            running.preparing = asyncio.ensure_future(self._prepare(execution, environment, running))
+            task = await running.preparing
+            running.preparing = None
+            if running.stopped:
+                return ended(Ending.STOPPED, "stopped before it began")
+            return await self._perform(environment, task, running)
+        except NoEnvironment as error:
+            return ended(Ending.REFUSED, str(error))
+        except overlays.CannotInstall as error:
+            return ended(Ending.FAILED, str(error))
+        except WorkerLost as error:
+            return ended(Ending.KILLED, str(error))
+        except asyncio.CancelledError:
+            if running.stopped:
+                return ended(Ending.STOPPED, "stopped before it began")
+            raise
+
+    async def _prepare(self, execution: Execution, environment: Environment, running: _Running) -> dict[str, Any]:
+        """What the worker is told of this execution. Raises: overlays.CannotInstall."""
+        program = parse(execution.command)
+        env = environment.variables(os.environ) | dict(execution.env) | {processes.TOKEN: running.key}
+        overlay = None
+        if isinstance(program, Function) and program.installs:
+            overlay = await overlays.ensure(environment, program.installs, execution.log)
+        if overlay:
+            env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(overlay.path), env.get("PYTHONPATH"))))
+            env["PATH"] = os.pathsep.join((str(overlay.path / "bin"), env["PATH"]))
+        changed = {name for name, value in execution.env.items() if environment.env.get(name) != value}
+        return {
+            "program": _described(program, execution.workdir),
+            "env": env,
+            "cwd": str(execution.workdir),
+            "log": str(execution.log),
+            "memory": execution.memory,
+            "timeout": execution.timeout,
+            "grace": self._grace,
+            "imports": sorted(imported(program, execution.workdir)),
+            "overlay": sorted(overlay.roots) if overlay else [],
+            "overlays": [str(overlay.path)] if overlay else [],
+            "plain": any(name.startswith(_AT_IMPORT) for name in changed),
+            "fresh": any(name.startswith(_AT_START) for name in changed),
+        }
+
+    async def _perform(self, environment: Environment, task: Mapping[str, Any], running: _Running) -> Outcome:
+        why = "TIDEGATE_WORKERS=off" if not self._warm else "it sets variables that an interpreter reads at its start"
+        if self._warm and not task["fresh"]:
+            try:
+                return await self._in_worker(environment, task, running)
+            except NoWorker as error:
+                why = str(error)
+            except Unfit:
+                why = "its packages replace modules that the worker has imported"
+        opened, process = await connection.once(environment.python, task["env"])
+        try:
+            return _outcome(await self._ask(opened, task, running), {"worker": "fresh", "why": why})
+        finally:
+            await opened.close()
+            await asyncio.to_thread(process.wait)
+
+    async def _in_worker(self, environment: Environment, task: Mapping[str, Any], running: _Running) -> Outcome:
+        """Raises: NoWorker, Unfit; WorkerLost where the task had begun."""
+        for _ in range(3):
+            opened = await self._connection(environment)
+            try:
+                said = await self._ask(opened, task, running)
+            except WorkerLost as lost:
+                if lost.began:
+                    raise
+                continue  # it was leaving as we came
+            return _outcome(said, {"worker": said["with"] or "warm"})
+        raise NoWorker("the worker keeps dying as it starts")
+
+    async def _ask(self, opened: Connection, task: Mapping[str, Any], running: _Running) -> dict[str, Any]:
+        running.connection = opened
+        answer = asyncio.ensure_future(opened.run(running.key, task))
+        if running.stopped:
+            await asyncio.sleep(0)  # the request goes first
+            opened.stop(running.key)
+        try:
+            return await answer
+        finally:
+            running.connection = None
+
+    async def _connection(self, environment: Environment) -> Connection:
+        """The connection to this environment's worker, opened once and again when it has broken. Raises: NoWorker."""
+        identity = (
+            str(environment.python), environments.distributions(environment.packages), *environment.preload,
+            *(f"{name}={value}" for name, value in sorted(environment.env.items())), environments.worker_code(),
+        )  # fmt: skip
+        name = "\0".join(identity)
+        opening = self._connections.get(name)
+        if opening is None or (opening.done() and (opening.exception() or not opening.result().alive)):
+            folder = connection.runtime_folder(self._runtime)
+            opening = self._connections[name] = asyncio.ensure_future(
+                connection.warm(
+                    folder, environment.path, identity, environment.python, environment.variables(os.environ),
+                    environment.preload, self._idle,
+                )
+            )  # fmt: skip
+        return await asyncio.shield(opening)
+
+
+def _described(program: Program, workdir: Path) -> dict[str, Any]:
+    match program:
+        case Function(source=source, args=args):
+            folder = workdir.with_name(f"{workdir.name}.code")
+            return {"kind": "kfp", "source": source, "args": args, "folder": str(folder)}
+        case Module(name=name, args=args):
+            return {"kind": "module", "name": name, "args": args}
+        case Script(path=path, args=args):
+            return {"kind": "script", "name": path, "args": args}
+        case Code(source=source, args=args):
+            return {"kind": "code", "source": source, "args": args}
+        case Verbatim(command=command):
+            return {"kind": "exec", "args": command}
+
+
+def _outcome(said: Mapping[str, Any], details: Mapping[str, str]) -> Outcome:
+    return Outcome(
+        ending=Ending(said["ending"]),
+        error=said["error"],
+        exit_code=said["exit"],
+        cpu_seconds=said["cpu"],
+        peak_memory=said["memory"],
+        started=said["since"] or said["at"],
+        ended=said["at"],
+        details=details,
+    )

@@ -1,0 +1,230 @@
+"""The client's side of a worker: starting one, finding one that runs, asking it to run tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import socket
+import struct
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidegate.local.daemon import processes, wire
+from tidegate.local.daemon.main import TAKEN
+
+_PACKAGE = Path(__file__).parent / "daemon"
+_LONGEST_SOCKET = 100  # bytes; Linux stops at 107
+_COMING_UP = 10.0  # seconds
+
+# The daemon's code comes from this installation, under a name of its own, whatever the environment has of tidegate.
+_BOOT = """
+import importlib.util, sys
+folder = sys.argv.pop(1)
+spec = importlib.util.spec_from_file_location(
+    "tidegate_worker", folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules["tidegate_worker"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from tidegate_worker.main import main
+main(sys.argv[1:])
+"""
+
+
+class NoWorker(Exception):  # noqa: N818
+    """No warm worker can be had; the message says why. Tasks then run in processes of their own."""
+
+
+class WorkerLost(Exception):  # noqa: N818
+    """The worker died while it ran the task."""
+
+    def __init__(self, began: bool) -> None:
+        super().__init__("the worker process that ran the task was killed")
+        self.began = began
+        """Whether the task had begun, and so may have done something."""
+
+
+class Unfit(Exception):  # noqa: N818
+    """The worker has imported what the task needs in another version."""
+
+
+class Connection:
+    """One open connection to a supervisor."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._pids: dict[str, int] = {}
+        self._listening = asyncio.ensure_future(self._listen())
+
+    @property
+    def alive(self) -> bool:
+        return not self._listening.done()
+
+    async def run(self, key: str, task: Mapping[str, Any]) -> dict[str, Any]:
+        """Run to the end and return what the supervisor says of it. Raises: WorkerLost, Unfit."""
+        if not self.alive:
+            raise WorkerLost(began=False)
+        answer = self._answers[key] = asyncio.get_running_loop().create_future()
+        self._writer.write(wire.encode({"run": key, "task": task}))
+        try:
+            said: dict[str, Any] = await answer
+            return said
+        finally:
+            self._answers.pop(key, None)
+            self._pids.pop(key, None)
+
+    def stop(self, key: str) -> None:
+        if self.alive:
+            self._writer.write(wire.encode({"stop": key}))
+
+    def retire(self) -> None:
+        """Ask the worker to end as soon as nobody needs it."""
+        self._writer.write(wire.encode({"retire": True}))
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+        self._listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._listening
+
+    async def _listen(self) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                message = await wire.read(self._reader)
+                if "started" in message:
+                    self._pids[message["started"]] = message["pid"]
+                elif "ended" in message:
+                    self._settle(message["ended"], message)
+                elif "unfit" in message:
+                    self._settle(message["unfit"], Unfit())
+        self._lost()
+
+    def _lost(self) -> None:
+        self._writer.close()
+        for key in list(self._answers):
+            pid = self._pids.get(key, 0)
+            if pid:  # the worker sees to this when it can; when it was killed with all its processes it cannot
+                everyone = processes.table()
+                processes.kill(other for other, process in everyone.items() if process.session == pid)
+            self._settle(key, WorkerLost(began=bool(pid)))
+
+    def _settle(self, key: str, said: dict[str, Any] | Exception) -> None:
+        answer = self._answers.get(key)
+        if answer is None or answer.done():
+            return
+        if isinstance(said, Exception):
+            answer.set_exception(said)
+        else:
+            answer.set_result(said)
+
+
+# ---------------------------------------------------------------- a process for one task
+async def once(python: Path, env: Mapping[str, str]) -> tuple[Connection, subprocess.Popen[bytes]]:
+    """Start a supervisor with no zygote worth the name, for this client alone; it ends when the connection closes."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [str(python), "-P", "-c", _BOOT, str(_PACKAGE), "once"],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=dict(env),
+            start_new_session=True,
+        )
+    connection = Connection(*await asyncio.open_unix_connection(sock=ours))
+    return connection, process
+
+
+# ---------------------------------------------------------------- warm workers
+def runtime_folder(given: Path | None = None) -> Path:
+    """The folder of the sockets: ours alone. Raises: NoWorker."""
+    uid = os.getuid()
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    candidates = [given] if given else [Path(base) / "tidegate"] if base else []
+    candidates.append(Path(f"/tmp/tidegate-{uid}"))  # noqa: S108  (checked below to be ours)
+    why = ""
+    for folder in candidates:
+        if len(os.fsencode(folder)) > _LONGEST_SOCKET - 32:
+            why = f"{folder}: too long a path for a socket"
+            continue
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            found = folder.lstat()
+        except OSError as error:
+            why = f"{folder}: {error.strerror}"
+            continue
+        if found.st_uid == uid and found.st_mode & 0o170077 == 0o040000:
+            return folder
+        why = f"{folder}: must be a folder that belongs to you alone (chmod 700)"
+    raise NoWorker(why)
+
+
+async def warm(
+    folder: Path, place: Path, identity: Sequence[str], python: Path, env: Mapping[str, str], preload: Sequence[str],
+    idle: float,
+) -> Connection:  # fmt: skip
+    """A connection to the worker of the environment at `place`; one is started where none runs.
+
+    identity: what its processes depend on; a worker with another identity, for the same place, is told to retire.
+    Raises: NoWorker.
+    """
+    stem = _digest(str(place), 8)
+    path = folder / f"{stem}-{_digest(chr(0).join(identity), 16)}.sock"
+    for _ in range(3):
+        if connection := await _connect(path):
+            return connection
+        for other in folder.glob(f"{stem}-*.sock"):
+            if other != path and (stale := await _connect(other)):
+                stale.retire()
+                await stale.close()
+        await _start(path, python, env, preload, idle)
+    log = path.with_suffix(".log")
+    raise NoWorker(f"the worker of {place} does not come up; its last words are in {log}")
+
+
+async def _connect(path: Path) -> Connection | None:
+    """None where nobody listens, or is just leaving."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return None
+    peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    if struct.unpack("3i", peer)[1] != os.getuid():
+        writer.close()
+        raise NoWorker(f"{path} belongs to another user")
+    try:
+        await wire.read(reader)
+    except (asyncio.IncompleteReadError, OSError):
+        writer.close()
+        return None
+    return Connection(reader, writer)
+
+
+async def _start(path: Path, python: Path, env: Mapping[str, str], preload: Sequence[str], idle: float) -> None:
+    """Start a worker and wait until it can be connected to, or has left that to another one started just before."""
+    with path.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(
+            [str(python), "-P", "-c", _BOOT, str(_PACKAGE), "serve", str(path), f"{idle:g}", *preload],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            env=dict(env),
+            start_new_session=True,
+        )
+    with process:
+        assert process.stdout
+        said = await asyncio.to_thread(process.stdout.readline)
+    until = asyncio.get_running_loop().time() + _COMING_UP
+    while said == TAKEN and not path.exists() and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(0.01)
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:length]
