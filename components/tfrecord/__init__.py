@@ -1,9 +1,9 @@
 """Examples artifacts as Arrow: TFRecord files of tf.Examples, read and written without TensorFlow or Beam.
 
-    for batch in read_examples(split_paths(examples, "train")):     # pyarrow RecordBatches of list columns
-        ...
-    with ExampleWriter(split_folder(out, "train")) as writer:       # data_tfrecord-00000-of-00001.gz
-        writer.write(batch)
+for batch in read_examples(split_paths(examples, "train")):     # pyarrow RecordBatches of list columns
+    ...
+with ExampleWriter(split_folder(out, "train")) as writer:       # data_tfrecord-00000-of-00001.gz
+    writer.write(batch)
 """
 
 from tidegate.components.tfrecord.encode import encode_examples

@@ -43,7 +43,7 @@ def encode_examples(batch: pa.RecordBatch) -> pa.LargeBinaryArray:
 
 
 def _feature(name: str, column: pa.Array) -> list[pa.Array]:
-    """The map entry of this feature in every row, as two arrays to be joined: what leads up to the values, the values."""
+    """The map entry of this feature in every row, as two arrays to be joined: what leads to the values, the values."""
     values, offsets, missing = _ragged(name, column)
     if pa.types.is_null(values.type):
         return []
@@ -75,7 +75,9 @@ def _ragged(name: str, column: pa.Array) -> tuple[pa.Array, NDArray[np.int64], N
         values = column.flatten()  # leaves out what nulls hide
         lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
         if values.null_count:
-            raise ComponentError(f"column {name!r} has lists with nulls in them, which tf.Example cannot hold: drop or fill them")
+            raise ComponentError(
+                f"column {name!r} has lists with nulls in them, which tf.Example cannot hold: drop or fill them"
+            )
     else:
         values = column.drop_null() if missing is not None else column
         lengths = np.ones(len(column), np.int64) if missing is None else (~missing).astype(np.int64)
@@ -109,8 +111,8 @@ def plain_values(name: str, values: pa.Array) -> pa.Array:
     if pa.types.is_fixed_size_binary(kind):
         return values.cast(pa.binary()).cast(_BINARY)
     raise ComponentError(
-        f"column {name!r} has type {kind}, which tf.Example cannot hold; expected numbers, booleans, text, bytes, dates "
-        "or lists of these: flatten it first (a module with read_examples can)"
+        f"column {name!r} has type {kind}, which tf.Example cannot hold; expected numbers, booleans, text, bytes, "
+        "dates or lists of these: flatten it first (a module with read_examples can)"
     )
 
 
@@ -124,7 +126,9 @@ def _iso(values: pa.Array) -> pa.Array:
     if values.type.tz is not None:
         text = pc.strftime(coded.dictionary, "%Y-%m-%dT%H:%M:%S%z")
         text = pc.replace_substring_regex(text, r"(\.0+)?(\+0000)?$", "")
-        text = pc.if_else(pc.match_substring_regex(text, r"[+-]\d{4}$"), text, pc.binary_join_element_wise(text, "Z", ""))
+        text = pc.if_else(
+            pc.match_substring_regex(text, r"[+-]\d{4}$"), text, pc.binary_join_element_wise(text, "Z", "")
+        )
     return text.take(coded.indices)
 
 

@@ -30,7 +30,10 @@ def split_names(examples: str | Path) -> list[str]:
 
 
 def split_paths(examples: str | Path, split: str) -> list[Path]:
-    """The split's TFRecord files, sorted (spans in their order). Raises: ComponentError that lists the splits there are."""
+    """The split's TFRecord files, sorted (spans in their order).
+
+    Raises: ComponentError that lists the splits there are.
+    """
     paths = sorted(f for f in split_folder(examples, split).glob("*tfrecord*") if not f.name.startswith("."))
     if not paths:
         raise ComponentError(
@@ -99,4 +102,6 @@ def read_examples(
             try:
                 yield decoder.DecodeBatch(records)
             except RuntimeError as error:
-                raise ComponentError(f"{path}: a record is not a tf.Example, or features change their type: {error}") from None
+                raise ComponentError(
+                    f"{path}: a record is not a tf.Example, or features change their type: {error}"
+                ) from None

@@ -67,7 +67,9 @@ def read_records(path: str | Path, batch_rows: int = 16384) -> Iterator[list[byt
         while len(held) - at >= 12:
             size = int.from_bytes(held[at : at + 8], "little")
             if held[at : at + 12] != _header(size):
-                raise ComponentError(f"{path}: record {number + 1} has a wrong checksum; not a TFRecord file, or damaged")
+                raise ComponentError(
+                    f"{path}: record {number + 1} has a wrong checksum; not a TFRecord file, or damaged"
+                )
             end = at + 16 + size
             if len(held) < end:
                 break
