@@ -54,19 +54,16 @@ def spans(examples: Json) -> list[int]:
     """The spans that Examples were made of, by their metadata; [] where there are none."""
     listed = examples.get("spans")
     if isinstance(listed, list):
-        return sorted(int(s) for s in listed)
+        return sorted(int(s) for s in listed if int(s) >= 0)
     span, window = int(examples.get("span", -1)), int(examples.get("window", 1))
     return list(range(max(0, span - window + 1), span + 1)) if span >= 0 else []
 
 
 def _data(sources: Sources) -> dict[str, Any]:
     examples = sources.metadata.get("examples", {})
-    rows = examples.get("rows")
-    if isinstance(rows, Mapping):
-        splits = {s: {"rows": n} for s, n in sorted(rows.items())}
-    else:
-        splits = {s: {"rows": summary.get("rows")} for s, summary in sorted(sources.statistics.items())}
-    total = rows if isinstance(rows, int | float) else sum(s["rows"] or 0 for s in splits.values()) or None
+    stated = examples.get("rows_by_split") or {s: summary.get("rows") for s, summary in sources.statistics.items()}
+    splits = {s: {"rows": n} for s, n in sorted(stated.items())}
+    total = examples.get("rows") or sum(n or 0 for n in stated.values()) or None
     return {"spans": spans(examples), "version": examples.get("version", -1), "rows": total, "splits": splits}
 
 

@@ -73,7 +73,7 @@ class World:
             ),
         }
         self.metadata: dict[str, Mapping[str, Any]] = {
-            "examples": {"span": 3, "window": 2, "rows": {"train": 900, "eval": 300}},
+            "examples": {"span": 3, "window": 2, "rows": 1200, "rows_by_split": {"train": 900, "eval": 300}},
             "model": {"cpu_seconds": 12.5},
         }
 
@@ -306,6 +306,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(world: World, monkeypatch: pytes
         ({"span": 5}, [5]),
         ({"span": 5, "window": 3}, [3, 4, 5]),
         ({"spans": [2, 1]}, [1, 2]),
+        ({"spans": [-1]}, []),
     ],
 )
 def test_spans_of_examples(metadata: dict[str, Any], spans: list[int]) -> None:
