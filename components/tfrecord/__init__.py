@@ -9,6 +9,7 @@ with ExampleWriter(split_folder(out, "train")) as writer:       # data_tfrecord-
 from tidegate.components.tfrecord.encode import encode_examples
 from tidegate.components.tfrecord.layout import (
     ExampleWriter,
+    decode_examples,
     read_examples,
     split_folder,
     split_names,
@@ -20,6 +21,7 @@ from tidegate.components.tfrecord.records import RecordWriter, read_records
 __all__ = [
     "ExampleWriter",
     "RecordWriter",
+    "decode_examples",
     "encode_examples",
     "read_examples",
     "read_records",

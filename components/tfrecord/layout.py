@@ -94,14 +94,17 @@ def read_examples(
     Without `schema` (a schema_pb2.Schema) a batch has the columns that its examples have: a feature that no example of
     the batch has is not there, one that is always without values is of type null.
     """
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    decoder = ExamplesToRecordBatchDecoder(None if schema is None else schema.SerializeToString())
     for path in paths:
         for records in read_records(path, batch_rows):
-            try:
-                yield decoder.DecodeBatch(records)
-            except RuntimeError as error:
-                raise ComponentError(
-                    f"{path}: a record is not a tf.Example, or features change their type: {error}"
-                ) from None
+            yield decode_examples(records, path, schema)
+
+
+def decode_examples(records: list[bytes], source: str | Path, schema: Any = None) -> pa.RecordBatch:
+    """One batch of serialised tf.Examples; see `read_examples`. Raises: ComponentError that names `source`."""
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    try:
+        return ExamplesToRecordBatchDecoder(None if schema is None else schema.SerializeToString()).DecodeBatch(records)
+    except RuntimeError as error:
+        said = str(error).splitlines()[0]
+        raise ComponentError(f"{source}: a record is no tf.Example, or a feature changes its type: {said}") from None
