@@ -17,7 +17,7 @@ setup: ## make the three environments from their locks (quick when they are up t
 	@$(PYTHON) scripts/setup.py
 
 demo: setup ## the main job on real data: flights in, a blessed, signed, servable model out
-	@$(BIN)/python scripts/demo.py
+	@$(BIN)/python scripts/demo.py $(ARGS)
 
 test: setup test-control test-components test-serving ## all tests
 
