@@ -1,6 +1,7 @@
 """What a run says of itself as it goes: a redrawn table at a terminal, plain lines elsewhere."""
 
 import io
+import threading
 
 from tidegate.cli.terminal import Terminal
 from tidegate.cli.views.lines import Lines
@@ -13,18 +14,22 @@ def screen(width: int = 0) -> Terminal:
     return Terminal(io.StringIO(), interactive=False, colour=False, width=width)
 
 
-def lines_of(*steps: dict[str, object]) -> list[str]:
+def lines_of(*steps: dict[str, object], slow: bool = True) -> list[str]:
     """What Lines prints when one task goes through these steps, without the times of day."""
     to, view = screen(), RunView("run-1", "flights")
-    with Lines(to) as watch:
+    with Lines(to, patience=0.0 if slow else 60.0) as watch:
         watch(view, [])
         for step in steps:
             watch(view, [view.task("train", **step)])
+            if slow:
+                for thread in threading.enumerate():
+                    if isinstance(thread, threading.Timer):
+                        thread.join()
     assert isinstance(to.file, io.StringIO)
     return [line.partition(" ")[2] for line in to.file.getvalue().splitlines()]
 
 
-def test_a_task_has_a_line_when_it_starts_and_one_when_it_ends() -> None:
+def test_a_task_has_a_line_when_it_has_started_and_one_when_it_ends() -> None:
     said = lines_of(
         {"state": TaskState.RUNNING, "attempt": 1, "started": 10.0},
         {"state": TaskState.SUCCEEDED, "ended": 12.5, "rows": 336_776},
@@ -32,8 +37,13 @@ def test_a_task_has_a_line_when_it_starts_and_one_when_it_ends() -> None:
     assert said == ["run run-1 started", "train: started", "train: succeeded in 2.5s, 336,776 rows"]
 
 
-def test_a_cached_task_has_one_line_that_names_its_run() -> None:
-    assert lines_of({"state": TaskState.CACHED, "cached_from": "run-0"})[1:] == ["train: cached, from run run-0"]
+def test_a_task_that_ends_at_once_has_one_line() -> None:
+    said = lines_of(
+        {"state": TaskState.RUNNING, "started": 10.0},
+        {"state": TaskState.CACHED, "cached_from": "run-0", "ended": 10.0},
+        slow=False,
+    )
+    assert said[1:] == ["train: cached, from run run-0"]
 
 
 def test_a_task_that_is_tried_again_says_why() -> None:
@@ -51,8 +61,17 @@ def test_a_task_that_is_tried_again_says_why() -> None:
 
 
 def test_what_a_task_says_every_instant_is_not_all_printed() -> None:
-    messages = [{"state": TaskState.RUNNING, "message": f"epoch {n}"} for n in range(100)]
+    messages: list[dict[str, object]] = [{"state": TaskState.RUNNING, "message": f"epoch {n}"} for n in range(100)]
     assert len(lines_of(*messages)) == 2
+
+
+def test_that_the_run_is_being_cancelled_is_said_once() -> None:
+    to, view = screen(), RunView("run-1", "flights", notice="cancelling: Ctrl-C")
+    with Lines(to) as watch:
+        watch(view, [])
+        watch(view, [])
+    assert isinstance(to.file, io.StringIO)
+    assert to.file.getvalue().count("cancelling: Ctrl-C") == 1
 
 
 def test_only_tasks_have_lines_not_the_dags_around_them() -> None:

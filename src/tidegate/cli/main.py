@@ -64,9 +64,11 @@ def _told(error: Exception) -> int:
     """Print what went wrong; gives the exit code."""
     failure = _failure(error)
     to = stderr()
-    first, *rest = block(failure.what, failure.facts)
-    to.print(to.paint("error:", "red bold") + printable(first.removeprefix("error:")))
-    to.lines(printable(line) for line in rest)
+    lines = []
+    for line in block(failure.what, failure.facts):
+        lines += to.wrapped(printable(line), 12 if line.startswith("  ") else 2)
+    to.print(to.paint("error:", "red bold") + lines[0].removeprefix("error:"))
+    to.lines(lines[1:])
     return failure.code
 
 

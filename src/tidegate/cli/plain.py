@@ -32,7 +32,7 @@ def whole_run(record: RunRecord) -> dict[str, Any]:
         **run(record),
         "command": record.command,
         "folder": record.folder,
-        "outputs": {name: output(value) for name, value in record.outputs.items()},
+        "outputs": outputs(record),
         "tasks": {task_record.path: task(task_record) for task_record in record.tasks},
     }
 
@@ -108,6 +108,19 @@ def lasted(start: float | None, end: float | None) -> float | None:
     return round(end - start, 3) if start is not None and end is not None else None
 
 
-def output(value: Any) -> Any:
-    """An output of the pipeline as it stands in the store."""
-    return value
+def outputs(record: RunRecord) -> dict[str, Any]:
+    """The pipeline's outputs by name: a parameter's value; an artifact as its place, type, digest and metadata."""
+    found = dict(record.outputs.get("parameters", {}))
+    for name, artifacts in record.outputs.get("artifacts", {}).items():
+        told = [
+            {
+                "name": one["name"],
+                "type": one["schema_title"],
+                "uri": one["uri"],
+                "digest": one["digest"],
+                "metadata": one["metadata"],
+            }
+            for one in artifacts
+        ]
+        found[name] = told[0] if len(told) == 1 else told
+    return found

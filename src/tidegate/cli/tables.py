@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tidegate.cli.terminal import Terminal, cells, fit, printable
+from tidegate.cli.terminal import Terminal, cells, fit, fit_end, printable
 
 _GAP = 2
 _LEAST = 6  # a flexible column keeps that many characters
@@ -23,6 +23,8 @@ class Column:
     right: bool = False
     flexible: bool = False
     """May be cut where the terminal is narrow."""
+    path: bool = False
+    """Where it is cut, its end is kept."""
     wide: bool = False
     """Shown by `--output wide` only."""
     optional: bool = False
@@ -65,7 +67,7 @@ def _narrowed(columns: Sequence[Column], widths: list[int], room: int) -> list[i
 def _line(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int], to: Terminal) -> str:
     parts: list[str] = []
     for column, cell, width in zip(columns, row, widths, strict=True):
-        text = fit(cell.text, width)
+        text = fit_end(cell.text, width) if column.path else fit(cell.text, width)
         pad = " " * (width - cells(text))
         painted = to.paint(text, cell.style)
         parts.append(pad + painted if column.right else painted + pad)

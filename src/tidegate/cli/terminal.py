@@ -47,6 +47,15 @@ class Terminal:
     def print(self, text: str = "") -> None:
         self.file.write(text + "\n")
 
+    def wrapped(self, text: str, indent: int = 4) -> list[str]:
+        """`text` in lines that fit, further ones indented; prose only: columns of colour codes would be counted."""
+        if not self.width or cells(text) <= self.width:
+            return [text]
+        from textwrap import wrap
+
+        further = " " * indent
+        return wrap(text, self.width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
+
     def lines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.print(line)
@@ -81,6 +90,11 @@ def fit(text: str, width: int) -> str:
     while text and cells(text) > width - 1:
         text = text[:-1]
     return text + "…" if width > 0 else ""
+
+
+def fit_end(text: str, width: int) -> str:
+    """The end of `text`, in `width` columns."""
+    return fit(text[::-1], width)[::-1]
 
 
 def printable(text: str) -> str:

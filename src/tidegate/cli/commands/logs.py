@@ -72,7 +72,7 @@ def _contents(records: list[TaskRecord]) -> None:
         (t.path, state_cell(t.state), words.size(Path(t.log).stat().st_size) if _exists(t.log) else "", t.log)
         for t in records
     ]
-    columns = (Column("TASK"), Column("STATE"), Column("SIZE", right=True), Column("LOG", flexible=True))
+    columns = (Column("TASK"), Column("STATE"), Column("SIZE", right=True), Column("LOG", flexible=True, path=True))
     stdout().lines(table(columns, rows, stdout()) if rows else ["no task has a log yet"])
 
 

@@ -172,9 +172,10 @@ def _report(found: Sequence[Finding], to: Terminal) -> list[str]:
     styles = {"error": "red bold", "warning": "yellow", "note": "dim"}
     lines: list[str] = []
     for finding in found:
-        head = f"{to.paint(finding.level.value, styles[finding.level.value])} {printable(finding.where)}"
-        first, *rest = printable(finding.message).splitlines()
-        lines += [f"{head}: {first} {to.paint(f'[{finding.rule}]', 'dim')}", *(f"    {line}" for line in rest)]
+        level = finding.level.value
+        first, *rest = printable(f"{level} {finding.where}: {finding.message} [{finding.rule}]").splitlines()
+        first, *more = to.wrapped(first)
+        lines += [to.paint(level, styles[level]) + first.removeprefix(level), *more, *(f"    {line}" for line in rest)]
     counts = {level: sum(finding.level.value == level for finding in found) for level in styles}
     said = ", ".join(f"{count} {level}{'s' * (count != 1)}" for level, count in counts.items() if count)
     return [*lines, said or "nothing to say: the pipeline looks right"]

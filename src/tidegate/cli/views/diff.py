@@ -59,7 +59,7 @@ def _tasks(changes: Sequence[TaskChange], to: Terminal, wide: bool) -> list[str]
         return words.seconds(task.ended - task.started)
 
     columns = (
-        Column("TASK", flexible=True),
+        Column("TASK", flexible=True, path=True),
         Column("-"),
         Column("+"),
         Column("- TIME", right=True),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.cli import words
 from tidegate.cli.tables import Cell, Column, table
-from tidegate.cli.terminal import Terminal
+from tidegate.cli.terminal import Terminal, printable
 from tidegate.cli.views.runs import state_cell
 from tidegate.local.events import TaskState
 from tidegate.local.watch import RunView, TaskView
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PER_SECOND = 8
 _COLUMNS = (
-    Column("TASK", flexible=True),
+    Column("TASK", flexible=True, path=True),
     Column("STATE"),
     Column("TIME", right=True),
     Column("ROWS", right=True, optional=True),
@@ -35,8 +35,6 @@ class Live:
         self._to = to
         self._view: RunView | None = None
         self._drawing: RichLive | None = None
-        self.notice = ""
-        """A line below the table: what Ctrl-C does."""
 
     def __enter__(self) -> Live:
         from rich.console import Console
@@ -66,8 +64,8 @@ class Live:
         view = self._view
         height = self._drawing.console.size.height if self._drawing else 24
         lines = drawn(view, time.time(), height - _FRAME, self._to) if view else [self._to.paint("starting ...", "dim")]
-        if self.notice:
-            lines.append(self._to.paint(self.notice, "yellow"))
+        if view and view.notice:
+            lines.append(self._to.paint(printable(view.notice), "yellow"))
         text = Text.from_ansi("\n".join(lines))
         text.no_wrap, text.overflow = True, "crop"
         return text
@@ -101,7 +99,7 @@ def summary(view: RunView, now: float, to: Terminal) -> str:
     done = counts[TaskState.SUCCEEDED] + counts[TaskState.CACHED]
     parts = [f"{counts[TaskState.RUNNING]} running"] if counts[TaskState.RUNNING] else []
     cached = f" ({counts[TaskState.CACHED]} cached)" if counts[TaskState.CACHED] else ""
-    parts.append(f"{done} of {max(view.total, len(view.tasks))} done{cached}")
+    parts.append(f"{done} of {max(view.total, sum(counts.values()))} done{cached}")
     parts += [f"{counts[s]} {s.value}" for s in (TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED) if counts[s]]
     took = words.seconds((view.ended or now) - view.started) if view.started else ""
     return f"{to.paint(view.id, 'bold')}  {', '.join(parts)}  {took}"

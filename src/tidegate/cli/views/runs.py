@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tidegate.cli import words
+from tidegate.cli import plain, words
 from tidegate.cli.tables import Cell, Column, facts, table
 from tidegate.cli.terminal import STATES, Terminal, printable
 from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
@@ -22,14 +23,14 @@ _RUNS = (
     Column("ERROR", flexible=True, optional=True),
 )
 _TASKS = (
-    Column("TASK", flexible=True),
+    Column("TASK", flexible=True, path=True),
     Column("STATE"),
     Column("TIME", right=True),
     Column("ROWS", right=True, optional=True),
     Column("MEMORY", right=True, optional=True),
     Column("CPU", right=True, optional=True, wide=True),
     Column("ATTEMPT", right=True, optional=True),
-    Column("CACHE", flexible=True, optional=True),
+    Column("NOTE", flexible=True, optional=True),
 )
 
 
@@ -63,16 +64,27 @@ def whole(record: RunRecord, now: float, to: Terminal, wide: bool) -> list[str]:
             ("command", record.command),
             ("retry of", record.parent),
             ("parameters", values(record.parameters)),
-            ("outputs", values(record.outputs)),
+            ("outputs", values(plain.outputs(record))),
         ],
         to,
     )
-    if record.tasks:
-        lines += ["", *tasks(record.tasks, now, to, wide)]
+    if shown := record.tasks if wide else told_of(record.tasks):
+        lines += ["", *tasks([_stopped(task, record) for task in shown], now, to, wide)]
     lines += failures(record, to)
     if hint := next_step(record):
         lines += ["", to.paint(hint, "dim")]
     return lines
+
+
+def told_of(records: Sequence[TaskRecord]) -> list[TaskRecord]:
+    """Without the DAGs around tasks, but for those that were skipped with all that is in them."""
+    return [record for record in records if record.kind == "task" or record.state == "skipped"]
+
+
+def _stopped(task: TaskRecord, run: RunRecord) -> TaskRecord:
+    """A task that says `running`, of a run whose engine died, does not run any more."""
+    died = run.state == "interrupted" and task.state in ("pending", "running", "waiting")
+    return replace(task, state="interrupted") if died else task
 
 
 def tasks(records: Sequence[TaskRecord], now: float, to: Terminal, wide: bool = False) -> list[str]:
@@ -85,7 +97,7 @@ def tasks(records: Sequence[TaskRecord], now: float, to: Terminal, wide: bool = 
             words.size(record.peak_memory) if record.peak_memory else "",
             words.seconds(record.cpu_seconds) if record.cpu_seconds else "",
             str(record.attempt) if record.attempt > 1 else "",
-            Cell(cache_words(record), "dim"),
+            Cell(note(record), "dim"),
         )
         for record in records
     ]
@@ -129,10 +141,11 @@ def state_cell(state: str) -> Cell:
     return Cell(f"{mark} {state}", style)
 
 
-def cache_words(record: TaskRecord) -> str:
-    if record.cached_from:
-        return f"from {record.cached_from}"
-    return record.why_missed
+def note(record: TaskRecord) -> str:
+    """What it says of itself while it runs; then which run made its outputs, or why it had to run itself."""
+    if record.state == "running":
+        return record.progress
+    return f"from {record.cached_from}" if record.cached_from else record.why_missed
 
 
 def rows_of(record: TaskRecord) -> str:
