@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
+import json
 import os
 import resource
 import runpy
 import signal
+import socket
 import sys
 import threading
 import time
@@ -16,25 +18,33 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from . import processes, tracebacks
+from . import processes, tracebacks, wire
 
-_REPORT_LIMIT = 32_000  # bytes; below what a pipe holds, so that writing never waits
+_REPORT_LIMIT = 32_000  # bytes; below what a socket holds, so that writing never waits
 _KILL_ME_FIRST = b"500"  # when memory runs out, the kernel takes a task, not the engine
 
 
-def become(task: Mapping[str, Any], zygote: int, report: int, ours: Sequence[int]) -> NoReturn:
-    """In the forked child: run `task["program"]`; its error goes to `report`. `ours` are the zygote's descriptors."""
+def become(line: socket.socket, zygote: int, ours: Sequence[int]) -> NoReturn:
+    """In the forked child: wait for a task on `line`, run its program, and say its error, if any, on `line`.
+
+    `ours` are the zygote's own descriptors.
+    """
     code = 1
     try:
-        _settle(task, zygote, ours)
-        code = _perform(task["program"], report)
+        _part(zygote, ours)
+        task = _next(line)
+        _settle(task)
+        code = _perform(task["program"], line)
+    except EOFError:
+        code = 0  # the zygote needs us no more
     except BaseException as error:
         # Something of ours went wrong before the program began, such as a log that cannot be opened.
-        _report(report, f"{type(error).__name__}: {error}")
+        _report(line, f"{type(error).__name__}: {error}")
     os._exit(code)
 
 
-def _settle(task: Mapping[str, Any], zygote: int, ours: Sequence[int]) -> None:
+def _part(zygote: int, ours: Sequence[int]) -> None:
+    """All that needs no knowledge of the task, and so can be done ahead."""
     processes.die_with_parent(zygote)
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -43,6 +53,21 @@ def _settle(task: Mapping[str, Any], zygote: int, ours: Sequence[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for descriptor in ours:
         os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+        file.write(_KILL_ME_FIRST)
+    if numpy_random := sys.modules.get("numpy.random"):
+        numpy_random.seed()  # Python's own `random` seeds itself after a fork
+
+
+def _next(line: socket.socket) -> Mapping[str, Any]:
+    inbox = wire.Inbox(line)
+    while True:
+        for task in inbox.receive():
+            return task
+
+
+def _settle(task: Mapping[str, Any]) -> None:
     log = os.open(task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (log, 1), (log, 2)):
@@ -50,22 +75,16 @@ def _settle(task: Mapping[str, Any], zygote: int, ours: Sequence[int]) -> None:
     os.close(log)
     os.close(null)
     os.chdir(task["cwd"])
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-        file.write(_KILL_ME_FIRST)
     os.environ.clear()
     os.environ.update(task["env"])
     time.tzset()
     if tempfile := sys.modules.get("tempfile"):
         tempfile.tempdir = None  # type: ignore[attr-defined]
-    if numpy_random := sys.modules.get("numpy.random"):
-        numpy_random.seed()  # Python's own `random` seeds itself after a fork
-    importlib.invalidate_caches()
     for overlay in task.get("overlays", ()):
         sys.path.insert(0, overlay)
 
 
-def _perform(program: Mapping[str, Any], report: int) -> int:
+def _perform(program: Mapping[str, Any], report: socket.socket) -> int:
     """Run the program as the interpreter would run it; its exit status."""
     kind, args = program["kind"], list(program["args"])
     if kind == "exec":
@@ -87,7 +106,7 @@ def _perform(program: Mapping[str, Any], report: int) -> int:
     return code
 
 
-def _exec(command: list[str], report: int) -> int:
+def _exec(command: list[str], report: socket.socket) -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, other programs do not expect that
     try:
         os.execvp(command[0], command)  # noqa: S606
@@ -99,23 +118,32 @@ def _exec(command: list[str], report: int) -> int:
         return 127 if missing else 126
 
 
-def _kfp(program: Mapping[str, Any], args: list[str]) -> None:
+def run_kfp(program: Mapping[str, Any], args: list[str]) -> None:
     """What KFP's bootstrap script does: the component's module in a folder, and kfp's executor on it."""
-    if program["source"]:
-        path = os.path.join(program["folder"], "ephemeral_component.py")
-        os.makedirs(program["folder"], exist_ok=True)
-        with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(program["source"])
-        os.environ["_KFP_RUNTIME"] = "true"
-        args = ["--component_module_path", path, *args]
-    executor = importlib.import_module("kfp.dsl.executor_main")
-    sys.argv = [executor.__file__ or "", *args]
+    main = importlib.import_module("kfp.dsl.executor_main")
     sys.path.insert(0, os.getcwd())
-    executor._setup_logging()
-    logging = sys.modules["logging"]
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(lambda record: record.pathname != executor.__file__)  # its own steps say nothing to the user
-    executor.executor_main()
+    main._setup_logging()
+    if not program["source"]:
+        sys.argv = [main.__file__ or "", *args]
+        main.executor_main()
+        return
+    folder, name = program["folder"], "ephemeral_component"
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f"{name}.py")
+    with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(program["source"])
+    os.environ["_KFP_RUNTIME"] = "true"
+    sys.argv = [main.__file__ or "", "--component_module_path", path, *args]
+    match args:
+        case ["--executor_input", task, "--function_to_execute", function]:
+            # As executor_main does, without its parser and its words to the log, which take as long as the rest.
+            module = main.utils.load_module(module_name=name, module_directory=folder)
+            run = main.component_executor.Executor(
+                executor_input=json.loads(task), function_to_execute=getattr(module, function)
+            )
+            run.execute()
+        case _:
+            main.executor_main()
 
 
 def _module(program: Mapping[str, Any], args: list[str]) -> None:
@@ -145,7 +173,7 @@ def _code(program: Mapping[str, Any], args: list[str]) -> None:
 
 
 _RUN: Mapping[str, Callable[[Mapping[str, Any], list[str]], None]] = {
-    "kfp": _kfp,
+    "kfp": run_kfp,
     "module": _module,
     "script": _script,
     "code": _code,
@@ -158,7 +186,7 @@ def _forget_kfp() -> None:
         del sys.modules[name]
 
 
-def _exit_code(ending: SystemExit, report: int) -> int:
+def _exit_code(ending: SystemExit, report: socket.socket) -> int:
     if ending.code is None or isinstance(ending.code, int):
         return (ending.code or 0) & 0xFF
     sys.stderr.write(f"{ending.code}\n")
@@ -178,6 +206,6 @@ def _shut_down() -> None:
     processes.flush_c_streams()
 
 
-def _report(report: int, text: str) -> None:
+def _report(report: socket.socket, text: str) -> None:
     with contextlib.suppress(OSError):
-        os.write(report, text.encode("utf-8", "replace")[:_REPORT_LIMIT])
+        report.sendall(text.encode("utf-8", "replace")[:_REPORT_LIMIT])

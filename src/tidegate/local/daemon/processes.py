@@ -12,6 +12,7 @@ from dataclasses import dataclass
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _libc = ctypes.CDLL(None)
+_prctl, _fflush = _libc.prctl, _libc.fflush  # looked up here, once, not in each child
 
 TOKEN = "TIDEGATE_EXECUTION"  # noqa: S105  (the variable by which a task's descendants are recognised)
 
@@ -28,18 +29,18 @@ class Process:
 
 def die_with_parent(parent: int) -> None:
     """SIGKILL for this process as soon as `parent` ends, or at once where it has ended already."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def adopt_orphans() -> None:
     """Descendants whose parents end become this process's children, so that none is lost from sight."""
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def flush_c_streams() -> None:
-    _libc.fflush(None)
+    _fflush(None)
 
 
 def table() -> dict[int, Process]:

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from . import child, processes, wire
+from .rehearsal import rehearse
 
+_QUIET = 1  # milliseconds without a message until the next child is forked ahead
 _SWEEP_AFTER = 0.2  # seconds after a task's end until its runaway descendants are looked for
 
 
@@ -62,21 +64,28 @@ def _load(module: str | None) -> None:
         return
     os.environ["_KFP_RUNTIME"] = "true"  # kfp then imports only what runs components
     with contextlib.suppress(ImportError):
-        importlib.import_module("kfp.dsl.executor_main")
-    del os.environ["_KFP_RUNTIME"]
+        rehearse()
+    os.environ.pop("_KFP_RUNTIME", None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    key: str
-    report: int
-    """Where the child writes its error; a file descriptor."""
+@dataclass(slots=True)
+class _Child:
+    """A forked child: a task, or (no key yet) one that waits for the next task."""
+
+    pid: int
+    line: socket.socket
+    """The task goes to it by here, and what it has to say of its error comes back."""
+    key: str = ""
 
 
 class _Zygote:
+    """Keeps one child forked ahead, since a fork of much memory takes longer than a light task."""
+
     def __init__(self, control: socket.socket, successor: int) -> None:
         self._control, self._inbox, self._successor = control, wire.Inbox(control), successor
-        self._tasks: dict[int, _Task] = {}
+        self._children: dict[int, _Child] = {}
+        self._spare: _Child | None = None
+        self._cores = len(os.sched_getaffinity(0))
         self._sweep_at: float | None = None
         self._awake, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -88,7 +97,7 @@ class _Zygote:
         poll.register(self._control, select.POLLIN)
         poll.register(self._awake, select.POLLIN)
         while True:
-            ready = dict(poll.poll(None if self._sweep_at is None else _SWEEP_AFTER * 1000))
+            ready = dict(poll.poll(self._patience()))
             if self._awake in ready:
                 os.read(self._awake, 4096)
             if self._control.fileno() in ready:
@@ -100,34 +109,58 @@ class _Zygote:
             self._reap()
             if self._sweep_at is not None and time.monotonic() >= self._sweep_at:
                 self._sweep()
+            if not ready and self._may_fork_ahead():
+                with contextlib.suppress(OSError):
+                    self._spare = self._fork()
+
+    def _patience(self) -> float | None:
+        """Milliseconds until there is something to do unasked."""
+        if self._may_fork_ahead():
+            return _QUIET
+        return None if self._sweep_at is None else max(0.0, self._sweep_at - time.monotonic()) * 1000 + 1
+
+    def _may_fork_ahead(self) -> bool:
+        """Not while tasks could use all cores."""
+        return self._spare is None and len(self._children) < self._cores
 
     def _obey(self, message: wire.Message) -> None:
         if "run" in message:
             self._run(message["run"], message["task"])
             return
-        for pid, task in self._tasks.items():
+        for task in self._children.values():
             if task.key == message["kill"]:
                 if message["signal"] == signal.SIGKILL:
-                    processes.kill(processes.tree(pid, processes.table()))
+                    processes.kill(processes.tree(task.pid, processes.table()))
                 else:
-                    processes.send(pid, message["signal"])
+                    processes.send(task.pid, message["signal"])
 
     def _run(self, key: str, task: Mapping[str, Any]) -> None:
-        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        zygote, started = os.getpid(), time.time()
+        started, order = time.time(), wire.encode(task)
         try:
-            pid = os.fork()
+            chosen, self._spare = self._spare or self._fork(), None
+            try:
+                chosen.line.sendall(order)
+            except OSError:  # the spare one has died
+                chosen = self._fork()
+                chosen.line.sendall(order)
         except OSError as error:
-            os.close(reading)
-            os.close(writing)
             self._tell({"ended": key, "error": f"cannot start a process: {error.strerror}"})
             return
+        chosen.key = key
+        self._tell({"started": key, "pid": chosen.pid, "at": started})
+
+    def _fork(self) -> _Child:
+        """Raises: OSError."""
+        ours, theirs = socket.socketpair()
+        zygote = os.getpid()
+        pid = os.fork()
         if not pid:
-            ours = [self._control.fileno(), self._awake, self._wake, reading, *(t.report for t in self._tasks.values())]
-            child.become(task, zygote, writing, ours)
-        os.close(writing)
-        self._tasks[pid] = _Task(key, reading)
-        self._tell({"started": key, "pid": pid, "at": started})
+            lines = (child.line.fileno() for child in self._children.values())
+            inherited = [self._control.fileno(), self._awake, self._wake, ours.fileno(), *lines]
+            child.become(theirs, zygote, inherited)
+        theirs.close()
+        forked = self._children[pid] = _Child(pid, ours)
+        return forked
 
     def _reap(self) -> None:
         """Tell of tasks that have ended. Their groups are killed while the pid is still theirs, before it is freed."""
@@ -138,11 +171,13 @@ class _Zygote:
                 return
             if ended is None:
                 return
-            task = self._tasks.pop(ended.si_pid, None)
+            task = self._children.pop(ended.si_pid, None)
             if task:
                 processes.send(ended.si_pid, signal.SIGKILL)
             _, status, usage = os.wait4(ended.si_pid, 0)
-            if not task:
+            if task is self._spare:
+                self._spare = None
+            if not task or not task.key:
                 continue
             self._sweep_at = time.monotonic() + _SWEEP_AFTER
             self._tell(
@@ -152,24 +187,24 @@ class _Zygote:
                     "at": time.time(),
                     "cpu": usage.ru_utime + usage.ru_stime,
                     "memory": usage.ru_maxrss * 1024,
-                    "error": _drain(task.report),
+                    "error": _drain(task.line),
                 }
             )
 
     def _sweep(self) -> None:
         """Kill what ended tasks left running outside of their process groups; it has become ours by adoption."""
-        me, alive = os.getpid(), {task.key for task in self._tasks.values()}
+        me, alive = os.getpid(), {task.key for task in self._children.values() if task.key}
         everyone = processes.table()
         for pid, process in everyone.items():
-            if process.parent != me or process.zombie or pid in self._tasks or pid == self._successor:
+            if process.parent != me or process.zombie or pid in self._children or pid == self._successor:
                 continue
-            if process.session in self._tasks:
+            if process.session in self._children:
                 continue
             token = processes.owner(pid)
             # Without a token (forked, never exec'd, a session of its own) it may be of any task that is alive.
             if token not in alive and (token or not alive):
                 processes.kill(processes.tree(pid, everyone))
-        self._sweep_at = None if not self._tasks else time.monotonic() + 10 * _SWEEP_AFTER
+        self._sweep_at = time.monotonic() + 10 * _SWEEP_AFTER if alive else None
 
     def _tell(self, message: wire.Message) -> None:
         with contextlib.suppress(OSError):  # a supervisor that has gone shows as the end of our inbox
@@ -178,7 +213,7 @@ class _Zygote:
     def _end_everything(self) -> NoReturn:
         """The supervisor has gone: no task may outlive it."""
         everyone = processes.table()
-        for pid in self._tasks:
+        for pid in self._children:
             processes.kill(processes.tree(pid, everyone))
         me = os.getpid()
         processes.kill(
@@ -191,10 +226,9 @@ def _ignore(*_: object) -> None:
     """A handler in place of SIG_IGN: ended children stay to be waited for, and the wake-up descriptor is written."""
 
 
-def _drain(report: int) -> str:
+def _drain(line: socket.socket) -> str:
     parts = []
-    with contextlib.suppress(BlockingIOError):
-        while part := os.read(report, 1 << 16):
+    with line, contextlib.suppress(OSError):  # another process of the task's may hold the other end
+        while part := line.recv(1 << 16, socket.MSG_DONTWAIT):
             parts.append(part)
-    os.close(report)
     return b"".join(parts).decode("utf-8", "replace")
