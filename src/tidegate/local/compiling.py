@@ -66,7 +66,7 @@ def compile_reference(reference: Reference) -> Compiled:
                 del sys.modules[name]
     source = Path(str(module.__file__))
     files = {os.path.realpath(file) for file in (*users, *watch.files, str(source))}
-    edited = any(Path(file).stat().st_mtime > started for file in files)
+    edited = any(not Path(file).is_file() or Path(file).stat().st_mtime > started for file in files)
     repeatable = watch.repeatable and not edited and not any(_is_impure(file) for file in files)
     return Compiled(spec, source, files, watch.variables, repeatable)
 
@@ -233,7 +233,7 @@ class _Watch:
         """Whether the user's code asked, itself or through a library; not the import system on its behalf."""
         while frame is not None:
             file = frame.f_code.co_filename
-            if file.startswith("<frozen importlib"):
+            if file.startswith("<frozen importlib") or file == __file__:  # beyond us is whoever called tidegate
                 return False
             if _is_users(file):
                 return True

@@ -79,6 +79,8 @@ class RunView:
     """Those of `tasks` that run now."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    notice: str = ""
+    """What to tell whoever watches beside that: `cancelling: Ctrl-C ...`."""
 
     def task(self, path: str, **fields: Any) -> TaskView:
         """The task's view with these fields set, made where it is new; for the engine."""

@@ -42,7 +42,7 @@ def collect(
         needed = _needed(store, dropped)
         folders = {store.runs.folder(run): run for run in dropped}
         known = {row["id"] for row in store.database.query("SELECT id FROM runs")}
-        stray = [f for f in (store.folder / "runs").iterdir() if f.name not in known]
+        stray = [f for f in (store.folder / "runs").iterdir() if f.name not in known and not is_held(f)]
         doomed = [path for folder in (*folders, *stray) for path in _without(folder, needed)]
         entries = _forget(store, dropped, needed, now, dry_run)
     size = 0

@@ -1,0 +1,119 @@
+"""One attempt of one task: its folders before, its outputs after."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tidegate.graph.executor_io import OutputError, command_line, executor_input, read_outputs
+from tidegate.graph.placeholders import path_of
+from tidegate.graph.work import Artifact, Container, Outputs, Work
+from tidegate.local.execution import Execution
+from tidegate.store.digests import Content, UnsafeContent, read
+from tidegate.store.runs import LOG, PROGRESS
+
+_AT_ONCE = 1 << 20  # bytes that are digested without handing them to a thread
+
+Contents = Mapping[tuple[str, int], Content]
+"""What lies behind the artifacts: output and position -> content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a task made, with digests."""
+
+    outputs: Outputs
+    contents: Contents = field(default_factory=dict)
+
+
+def prepare(
+    work: Work, id: str, folder: Path, names: Mapping[str, str], env: Mapping[str, str]
+) -> tuple[dict[str, Any], Execution]:
+    """Make the attempt's folder and give KFP's ExecutorInput and what to run.
+
+    `env`: what secrets and config maps hold. Raises: PlaceholderError; OSError.
+    """
+    assert isinstance(work.executor, Container)
+    outputs = folder / "outputs"
+    given = executor_input(work, str(outputs))
+    command = command_line(work, given, {**names, "pipeline_task_name": work.path.rsplit("/", 1)[-1]})
+    workdir = folder / "work"
+    workdir.mkdir(parents=True)
+    (outputs / ".parameters" if work.output_parameters else outputs).mkdir(parents=True)
+    (folder / "executor_input.json").write_text(json.dumps(given), encoding="utf-8")
+    return given, Execution(
+        id=id,
+        image=work.executor.image,
+        command=command,
+        env={**work.executor.env, **env},
+        workdir=workdir,
+        log=folder / LOG,
+        progress=folder / PROGRESS,
+        memory=work.executor.memory,
+        timeout=work.timeout,
+    )
+
+
+async def collect(work: Work, given: Mapping[str, Any]) -> Made:
+    """Read what a task that ended well has made, and digest it. Raises: OutputError; OSError."""
+    outputs = read_outputs(work, given, _text(given["outputs"]["outputFile"]), _text)
+    own = str(Path(given["outputs"]["outputFile"]).parent)
+    contents: dict[tuple[str, int], Content] = {}
+    digested: dict[str, tuple[Artifact, ...]] = {}
+    for name, artifacts in outputs.artifacts.items():
+        made = []
+        for position, artifact in enumerate(artifacts):
+            path = local_path(artifact)
+            if path is None:
+                made.append(artifact)
+                continue
+            try:
+                content = await _content(path, follow_links=not str(path).startswith(f"{own}/"))
+            except UnsafeContent as error:
+                raise OutputError(f"output {name!r}: {error}") from None
+            contents[name, position] = content
+            made.append(replace(artifact, digest=content.digest))
+        digested[name] = tuple(made)
+    return Made(replace(outputs, artifacts=digested), contents)
+
+
+def local_path(artifact: Artifact) -> Path | None:
+    """Where the content lies on this machine; None for a remote one."""
+    if artifact.custom_path:
+        return Path(artifact.custom_path)
+    if "://" in artifact.uri and not artifact.uri.startswith("file:///"):
+        return None
+    return Path(path_of(artifact.uri)) if artifact.uri else None
+
+
+async def tidy(folder: Path, succeeded: bool) -> None:
+    """Drop the working folder of an attempt, and the outputs of one that failed: nothing half-written stays."""
+    doomed = folder / ("work" if succeeded else "outputs")
+    try:
+        doomed.rmdir()  # most working folders stay empty
+    except OSError:
+        await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
+
+
+async def _content(path: Path, follow_links: bool) -> Content:
+    try:
+        found = path.stat()
+        at_once = path.is_file() and found.st_size < _AT_ONCE
+    except OSError:
+        at_once = True
+    return read(path, follow_links) if at_once else await asyncio.to_thread(read, path, follow_links)
+
+
+def _text(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - several a task
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise OutputError(f"{path}: expected UTF-8 text: {error}") from None
