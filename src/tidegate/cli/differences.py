@@ -27,7 +27,7 @@ class TaskChange:
     left: TaskRecord | None
     right: TaskRecord | None
     contents: tuple[str, ...]
-    """The outputs whose content differs."""
+    """The outputs whose content (or metadata) differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +104,10 @@ def _tasks(left: Mapping[str, TaskRecord], right: Mapping[str, TaskRecord]) -> I
 
 
 def _contents(left: TaskRecord, right: TaskRecord) -> tuple[str, ...]:
-    def digests(task: TaskRecord, name: str) -> list[str]:
-        return [one.digest for one in task.outputs.get(name, ())]
+    def holds(task: TaskRecord, name: str) -> list[Any]:
+        return [(one.digest, dict(one.metadata)) for one in task.outputs.get(name, ())]
 
-    return tuple(name for name in {**left.outputs, **right.outputs} if digests(left, name) != digests(right, name))
+    return tuple(name for name in {**left.outputs, **right.outputs} if holds(left, name) != holds(right, name))
 
 
 def _results(run: RunRecord) -> dict[str, Any]:
