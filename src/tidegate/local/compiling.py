@@ -52,18 +52,14 @@ def compile_reference(reference: Reference) -> Compiled:
     """
     watch = _Watch()
     started = time.time()
-    before = set(sys.modules)
-    with _import_path(reference.folder), contextlib.redirect_stdout(sys.stderr):
-        try:
-            with watch.watching():
-                module = _execute(reference)
-                pipeline = choose(module, reference)
-                spec = compile_pipeline(pipeline)
-        finally:
-            mine = [n for n in set(sys.modules) - before if _is_users(getattr(sys.modules[n], "__file__", None))]
-            users = [str(sys.modules[name].__file__) for name in mine]
-            for name in mine:  # the next load sees the files as they are then, and no other pipeline's `utils`
-                del sys.modules[name]
+    with (
+        _import_path(reference.folder),
+        _fresh_modules() as users,
+        contextlib.redirect_stdout(sys.stderr),
+        watch.watching(),
+    ):
+        module = _execute(reference)
+        spec = compile_pipeline(choose(module, reference))
     source = Path(str(module.__file__))
     files = {os.path.realpath(file) for file in (*users, *watch.files, str(source))}
     edited = any(not Path(file).is_file() or Path(file).stat().st_mtime > started for file in files)
@@ -179,6 +175,30 @@ def _import_path(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
+@contextlib.contextmanager
+def _fresh_modules() -> Iterator[set[str]]:
+    """The user's modules are imported as their files are now, and what was imported before is back afterwards.
+
+    Gives a set that holds, in the end, the files of those that were imported.
+    """
+    files: set[str] = set()
+    before = _users_modules()
+    for name in before:
+        del sys.modules[name]
+    try:
+        yield files
+    finally:
+        for name, module in _users_modules().items():
+            files.add(str(module.__file__))
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _users_modules() -> dict[str, ModuleType]:
+    loaded = {name: module for name, module in list(sys.modules.items()) if name not in ("__main__", "__mp_main__")}
+    return {name: module for name, module in loaded.items() if _is_users(getattr(module, "__file__", None))}
+
+
 class _Watch:
     """Notes what the user's code reads while it is watched: files, environment variables, and what cannot be kept."""
 
@@ -192,6 +212,12 @@ class _Watch:
         self.files: set[str] = set()
         self.variables: dict[str, str | None] = {}
         self.repeatable = True
+        self._callers: set[str] = set()
+        """Whoever called tidegate: libraries read their source too, to say where a frame is."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            self._callers.add(os.path.realpath(frame.f_code.co_filename))
+            frame = frame.f_back
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -202,9 +228,15 @@ class _Watch:
         plain = variables.__getitem__
 
         def noted(environ: Any, name: str) -> str:
+            try:
+                value = plain(environ, name)
+            except KeyError:
+                value = None
             if self._by_user(sys._getframe(1)):
-                self.variables[name] = environ._data.get(environ.encodekey(name)) and plain(environ, name)
-            return plain(environ, name)
+                self.variables[name] = value
+            if value is None:
+                raise KeyError(name)
+            return value
 
         _Watch._active = self
         variables.__getitem__ = noted  # type: ignore[method-assign]
@@ -223,7 +255,7 @@ class _Watch:
             path, _, flags = values
             if isinstance(path, str) and not flags & (os.O_WRONLY | os.O_RDWR) and watch._by_user(sys._getframe(1)):
                 real = os.path.realpath(path)
-                if os.path.isfile(real) and not real.startswith(_INSTALLED):  # noqa: PTH113
+                if os.path.isfile(real) and not real.startswith(_INSTALLED) and real not in watch._callers:  # noqa: PTH113
                     watch.files.add(real)
         elif event in _Watch._LISTS and watch._by_user(sys._getframe(1)):
             watch.repeatable = False
