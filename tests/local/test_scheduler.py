@@ -1,6 +1,6 @@
 """The scheduler's behaviour, construct by construct, on pipelines compiled by kfp itself."""
 
-# ruff: noqa: UP006, UP035, F821 - kfp reads typing's List; channels are attributes made at compile time
+
 from __future__ import annotations
 
 import pytest

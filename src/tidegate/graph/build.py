@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from typing import Any
 
-from tidegate.graph import platform
+from tidegate.graph import platform, task_config
 from tidegate.graph.expressions import ExpressionError, parse
 from tidegate.graph.model import (
     ArtifactInput,
@@ -22,18 +21,22 @@ from tidegate.graph.model import (
     Graph,
     Iteration,
     Parameter,
+    Resources,
     Retry,
     Source,
     Task,
 )
-from tidegate.graph.resources import bytes_of, cores_of
+from tidegate.graph.resources import bytes_of, cores_of, count_of
 from tidegate.graph.work import ArtifactType, Container, Importer
+from tidegate.spec import json_text
 from tidegate.spec.errors import Problem, SpecError
 from tidegate.spec.messages import pb
 from tidegate.spec.pipeline import Pipeline, parameter_type, plain, typed
 
 _STEP = re.compile(r"\[(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d+))\]")
 _COPY = re.compile(r"-[0-9]+$")
+MAX_TASKS = 100_000
+"""Tasks that a pipeline may spell out, loops counted once; nested pipelines make it easy to write many."""
 _COMPLETED = pb.PipelineTaskSpec.TriggerPolicy.TriggerStrategy.ALL_UPSTREAM_TASKS_COMPLETED
 
 
@@ -54,6 +57,8 @@ def build(pipeline: Pipeline) -> Graph:
             {name: (FromTask(root.name, name),) for name in root.output_artifacts},
         )
         root = Component(root.name, dag, root.parameters, root.artifacts, root.output_parameters, root.output_artifacts)
+    if root.size > MAX_TASKS:
+        builder.problems.append(Problem("root", f"{root.size} tasks; at most {MAX_TASKS} are run"))
     if builder.problems:
         raise SpecError(builder.problems)
     return Graph(pipeline.name, root, tuple(sorted(builder.ignored)))
@@ -63,7 +68,7 @@ class _Builder:
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.problems: list[Problem] = []
-        self.ignored: set[str] = set()
+        self.ignored: set[str] = set(platform.ignored_of_pipeline(pipeline.platforms))
         self.made: dict[str, Component] = {}
 
     def named(self, reference: str) -> Component:
@@ -79,19 +84,21 @@ class _Builder:
 
     def component(self, name: str, spec: pb.ComponentSpec, where: str) -> Component:
         inputs, outputs = spec.input_definitions, spec.output_definitions
-        label = spec.executor_label
-        timeout = None
         body: Dag | Container | Importer
+        timeout, resources, handed_on, size = None, None, None, 1
         if spec.WhichOneof("implementation") == "dag":
             body = self._dag(spec, where)
+            size += sum(task.component.size for task in body.tasks.values())
         else:
+            label = spec.executor_label
             executor = self.pipeline.deployment.executors[label]
             settings = platform.settings(self.pipeline.platforms, label)
             timeout = platform.timeout(settings)
             if executor.WhichOneof("spec") == "importer":
                 body = _importer(executor.importer)
             else:
-                body = self._container(executor.container, label, settings)
+                body, resources = self._container(executor.container, label, settings)
+                body, handed_on = task_config.split(spec, executor.container, settings, body)
         return Component(
             name=name,
             body=body,
@@ -106,6 +113,9 @@ class _Builder:
                 for key, value in sorted(outputs.artifacts.items())
             },
             timeout=timeout,
+            resources=resources,
+            task_config=handed_on,
+            size=size,
         )
 
     def _dag(self, spec: pb.ComponentSpec, where: str) -> Dag:
@@ -139,8 +149,11 @@ class _Builder:
             )
             for key, value in sorted(task.inputs.artifacts.items())
         }
+        settings = {
+            key: self._binding(value, None, f"{where}: {key}") for key, value in self._named_settings(component, task)
+        }
         after = set(task.dependent_tasks)
-        for binding in (*parameters.values(), *artifacts.values()):
+        for binding in (*parameters.values(), *artifacts.values(), *settings.values()):
             if isinstance(binding.source, FromTask | FinalStatus):
                 after.add(binding.source.task)
         condition = None
@@ -167,7 +180,15 @@ class _Builder:
             ),
             caching=task.caching_options.enable_cache,
             cache_key=task.caching_options.cache_key,
+            settings=settings,
         )
+
+    def _named_settings(self, component: Component, task: pb.PipelineTaskSpec) -> list[tuple[str, Any]]:
+        """What the platform spec takes from parameters and outputs of the enclosing pipeline, as the IR says it."""
+        if not isinstance(component.body, Container) or not component.body.env_from:
+            return []
+        label = self.pipeline.spec.components[task.component_ref.name].executor_label
+        return platform.parameters(platform.settings(self.pipeline.platforms, label))
 
     def _binding(self, source: Any, declared: Parameter | None, where: str) -> Binding:
         found: Source
@@ -208,7 +229,7 @@ class _Builder:
                 if items.WhichOneof("kind") == "input_parameter":
                     return Iteration(task.parameter_iterator.item_input, FromInput(items.input_parameter), limit=limit)
                 try:
-                    values = json.loads(items.raw or "[]")
+                    values = json_text.parse(items.raw or "[]")
                     if not isinstance(values, list):
                         raise ValueError
                 except ValueError:
@@ -217,23 +238,27 @@ class _Builder:
                 return Iteration(task.parameter_iterator.item_input, Constant(values), limit=limit)
         return None
 
-    def _container(self, spec: Any, label: str, settings: Mapping[str, Any]) -> Container:
-        resources = spec.resources
-        accelerator = resources.accelerator
-        where = f"deploymentSpec.executors.{label}.container"
+    def _container(self, spec: Any, label: str, settings: Mapping[str, Any]) -> tuple[Container, Resources | None]:
+        said = spec.resources
+        where = f"deploymentSpec.executors.{label}.container.resources"
+        written = Resources(
+            said.resource_cpu_limit or said.resource_cpu_request,
+            said.resource_memory_limit or said.resource_memory_request,
+            said.accelerator.resource_count,
+        )
         cpu, memory, accelerators = 0.0, 0, 0
         try:
-            cpu = cores_of(resources.resource_cpu_limit or resources.resource_cpu_request) or float(
-                resources.cpu_limit or resources.cpu_request
-            )
-            memory = bytes_of(resources.resource_memory_limit or resources.resource_memory_request) or int(
-                (resources.memory_limit or resources.memory_request) * 10**9
-            )
-            accelerators = int(accelerator.resource_count or accelerator.count or 0)
+            cpu = cores_of(written.cpu) or float(said.cpu_limit or said.cpu_request)
+            memory = bytes_of(written.memory) or int((said.memory_limit or said.memory_request) * 10**9)
+            accelerators = count_of(written.accelerators) or said.accelerator.count
+            if not (0 <= cpu < float("inf") and memory >= 0 and accelerators >= 0):
+                raise ValueError("a quantity is negative or no number")
         except (ValueError, OverflowError) as error:
-            self.problems.append(Problem(f"{where}.resources", str(error)))
+            self.problems.append(Problem(where, str(error)))
+        if accelerators:
+            self.ignored.add(f"{label}: {accelerators} x {said.accelerator.resource_type or said.accelerator.type}")
         self.ignored.update(f"{label}: {name}" for name in platform.ignored(settings))
-        return Container(
+        container = Container(
             image=platform.image(settings) or spec.image,
             command=tuple(spec.command),
             args=tuple(spec.args),
@@ -243,6 +268,8 @@ class _Builder:
             accelerators=accelerators,
             env_from=platform.env_from(settings),
         )
+        quoted = any("{{" in text for text in (written.cpu, written.memory, written.accelerators))
+        return container, written if quoted else None
 
 
 def _stable(sorter: TopologicalSorter[str]) -> list[str]:
@@ -258,7 +285,9 @@ def _stable(sorter: TopologicalSorter[str]) -> list[str]:
 def _parameter(spec: Any) -> Parameter:
     type_name = parameter_type(spec)
     given = spec.HasField("default_value")
-    return Parameter(type_name, typed(plain(spec.default_value), type_name) if given else None, given, spec.is_optional)
+    default = typed(plain(spec.default_value), type_name) if given else None
+    literals = tuple(typed(plain(each), type_name) for each in spec.literals)
+    return Parameter(type_name, default, given and default is not None, spec.is_optional or given, literals)
 
 
 def _type(spec: pb.ArtifactTypeSchema, is_list: bool = False) -> ArtifactType:

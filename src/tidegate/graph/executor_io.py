@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.graph import placeholders
 from tidegate.graph.work import Artifact, ArtifactType, Container, Outputs, Work
+from tidegate.spec import json_text
 from tidegate.spec.pipeline import typed
 
 OUTPUT_FILE = "executor_output.json"
@@ -95,7 +96,7 @@ def _parse(text: str | None) -> dict[str, Any]:
     if not text or not text.strip():
         return {}
     try:
-        said = json.loads(text)
+        said = json_text.parse(text)
     except ValueError as error:
         raise OutputError(f"{OUTPUT_FILE} is not JSON: {error}") from None
     if not isinstance(said, dict):
@@ -108,7 +109,7 @@ def _from_text(name: str, text: str, type_name: str) -> Any:
     if type_name == "STRING":
         return text
     try:
-        value = json.loads(text.lower() if type_name == "BOOLEAN" else text)
+        value = json_text.parse(text.lower() if type_name == "BOOLEAN" else text)
     except ValueError:
         raise OutputError(f"output {name!r}: expected {type_name}, found {text[:80]!r}") from None
     return _checked(name, value, type_name)
@@ -156,7 +157,7 @@ def _artifact(name: str, said: Mapping[str, Any], kind: ArtifactType) -> Artifac
         schema_version=type_said.get("schemaVersion") or kind.schema_version,
         instance_schema=type_said.get("instanceSchema") or kind.instance_schema,
         metadata=dict(said.get("metadata") or {}),
-        custom_path=str(said.get("customPath") or ""),
+        custom_path=str(said.get("custom_path") or said.get("customPath") or ""),  # kfp's executor writes the first
     )
 
 

@@ -25,8 +25,10 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.)", re.DOTALL)
+_ESCAPES = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True))  # CEL's
+_KEPT = "\\?\"'`"
+_QUOTED = re.compile(r"'(?:int\()?inputs\.parameter_values\[")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _LITERALS = {"true": True, "false": False, "null": None, "True": True, "False": False}
 _MAX_DEPTH = 100
@@ -97,7 +99,7 @@ class _Reader:
         while at < len(text):
             match = _TOKEN.match(text, at)
             if match is None:
-                raise ExpressionError(f"condition {self.text!r}: not understood at {text[at : at + 20].strip()!r}")
+                raise self._not_understood(text[at : at + 20])
             yield match
             at = match.end()
 
@@ -107,9 +109,17 @@ class _Reader:
             return str(found)
         return ""
 
+    def _not_understood(self, there: str) -> ExpressionError:
+        if _QUOTED.search(self.text):
+            return ExpressionError(
+                f"condition {self.text!r}: kfp writes a comparison of text with a number or a boolean so that no "
+                "engine can read it; make both sides text"
+            )
+        return ExpressionError(f"condition {self.text!r}: not understood at {there.strip()!r}")
+
     def end(self) -> None:
         if self.at < len(self.tokens):
-            raise ExpressionError(f"condition {self.text!r}: not understood at {self.tokens[self.at][0].strip()!r}")
+            raise self._not_understood(self.tokens[self.at][0])
 
     def _chain(self, operator: str, part: Callable[[], _Node]) -> _Node:
         parts = [part()]
@@ -147,7 +157,8 @@ class _Reader:
         self.at += 1
         if token["number"] is not None:
             number = token["number"]
-            return _Node("literal", (int(number) if number.lstrip("-").isdigit() else float(number),))
+            whole = number.lstrip("-").isdigit() and len(number) < 20
+            return _Node("literal", (int(number) if whole else float(number),))
         if token["string"] is not None:
             return _Node("literal", (_unescape(token["string"][1:-1]),))
         if token["input"] is not None:
@@ -159,7 +170,7 @@ class _Reader:
             return _Node("literal", (_LITERALS[name],))
         if name in ("int", "double", "string", "bool") and self._operator("("):
             return _Node(name, (self._closed(),))
-        raise ExpressionError(f"condition {self.text!r}: not understood at {token[0].strip()!r}")
+        raise self._not_understood(token[0])
 
     def _closed(self) -> _Node:
         node = self.disjunction()
@@ -169,7 +180,20 @@ class _Reader:
 
 
 def _unescape(text: str) -> str:
-    return _ESCAPE.sub(lambda match: _ESCAPES.get(match[1], match[1]), text)
+    return _ESCAPE.sub(_escaped, text) if "\\" in text else text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """One of CEL's escapes; kfp does not escape what authors write, so any other backslash stands for itself."""
+    said = match[1]
+    if said in _ESCAPES:
+        return _ESCAPES[said]
+    if said in _KEPT:
+        return said
+    if len(said) == 1:
+        return match[0]
+    code = int(said, 8) if said.isdigit() else int(said[1:], 16)
+    return chr(code) if code < 0x110000 else match[0]
 
 
 def _truth(value: Any) -> bool:

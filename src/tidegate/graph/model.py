@@ -52,6 +52,8 @@ class Parameter:
     default: Any = None
     has_default: bool = False
     optional: bool = False
+    literals: tuple[Any, ...] = ()
+    """The only values allowed; empty: any of the type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Task:
     retry: Retry = Retry()
     caching: bool = False
     cache_key: str = ""
+    settings: Mapping[str, Binding] = field(default_factory=dict)
+    """Values that only the platform spec reads (the name of a secret that a parameter gives), by placeholder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,24 @@ class Dag:
     """Output -> where it comes from; several: the first that has a value (dsl.OneOf)."""
     artifacts: Mapping[str, tuple[FromTask, ...]] = field(default_factory=dict)
 
-    @property
-    def followers(self) -> dict[str, list[str]]:
-        """Task -> the tasks that wait for it; computed anew each time, so keep it."""
+    followers: Mapping[str, tuple[str, ...]] = field(init=False, compare=False, repr=False)
+    """Task -> the tasks that wait for it."""
+
+    def __post_init__(self) -> None:
         found: dict[str, list[str]] = {name: [] for name in self.tasks}
         for name, task in self.tasks.items():
             for other in task.after:
                 found[other].append(name)
-        return found
+        object.__setattr__(self, "followers", {name: tuple(others) for name, others in found.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Quantities as the IR writes them, where they quote the task's inputs (`{{$.inputs.parameters['cpu']}}`)."""
+
+    cpu: str = ""
+    memory: str = ""
+    accelerators: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +149,12 @@ class Component:
     output_parameters: Mapping[str, str] = field(default_factory=dict)
     output_artifacts: Mapping[str, ArtifactType] = field(default_factory=dict)
     timeout: float | None = None
+    resources: Resources | None = None
+    """Where the run has to fill them in; else the Container has them."""
+    task_config: Mapping[str, Any] | None = None
+    """What a parameter of type TASK_CONFIG gets: the settings that the component hands on instead of having."""
+    size: int = 1
+    """Tasks in it, counted with multiplicity and loops as one iteration."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_PLACEHOLDER = re.compile(r"\{\{\$((?:\.[^{}]*?|\[[^{}]*?\])*)\}\}")
-_STEP = re.compile(r"\.?([A-Za-z_]+)|\[(?:''|'|\"|\\\")(.*?)(?:''|'|\"|\\\")\]|\[(\d+)\]")
+from tidegate.graph.values import text_of
+
+_PLACEHOLDER = re.compile(r"\{\{\$([^{}]*)\}\}")
+_STEP = re.compile(r"""\.(?P<name>[A-Za-z_]+)|\[(?P<quote>''|'|\\?")(?P<key>.*?)(?P=quote)\]|\[(?P<index>\d{1,9})\]""")
+_ESCAPED = re.compile(r"\.json_escape\[(\d)\]")
 _ROOTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 
 
@@ -39,7 +42,11 @@ def resolve(parts: Sequence[Any], executor_input: Mapping[str, Any], names: Mapp
 
 
 def substitute(text: str, executor_input: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """The text with its placeholders replaced, each once: a value is never read as a placeholder again."""
+    """The text with its placeholders replaced, each once: a value is never read as a placeholder again.
+
+    What only looks like one (`{{$.Values.x}}` in some source) stays as it is, as in KFP.
+    Raises: PlaceholderError for an output or an artifact that the component does not have.
+    """
     if "{{$" not in text:
         return text
     return _PLACEHOLDER.sub(lambda match: _value(match[0], match[1], executor_input, names), text)
@@ -70,15 +77,15 @@ def quotes(value: Any) -> bool:
 def _value(whole: str, inside: str, executor_input: Mapping[str, Any], names: Mapping[str, str]) -> str:
     if inside == "":
         return json.dumps(executor_input)
-    if inside.startswith(".json_escape["):
+    if escaped := _ESCAPED.fullmatch(inside):
         text = json.dumps(executor_input)
-        for _ in range(int(re.sub(r"\D", "", inside) or 1)):
+        for _ in range(int(escaped[1])):
             text = json.dumps(text)[1:-1]
         return text
     steps = _steps(inside)
-    if len(steps) == 1 and steps[0] in names:
-        return names[str(steps[0])]
     match steps:
+        case [str(name)] if name in names:
+            return names[name]
         case ["inputs", "parameters", name, *rest]:
             value = executor_input.get("inputs", {}).get("parameterValues", {}).get(name)
             for step in rest:
@@ -87,11 +94,11 @@ def _value(whole: str, inside: str, executor_input: Mapping[str, Any], names: Ma
             value = _get(executor_input, whole, "outputs", "parameters", name)["outputFile"]
         case ["inputs" | "outputs" as side, "artifacts", name, *rest]:
             value = _artifact(executor_input, whole, side, name, rest)
-        case ["outputs", "output_file" | "output_metadata_uri"]:
-            value = executor_input["outputs"]["outputFile"]
+        case ["outputs", "output_file" | "output_metadata_uri"] | ["outputMetadataUri"]:
+            value = _get(executor_input, whole, "outputs", "outputFile")
         case _:
-            raise PlaceholderError(f"{whole}: not a placeholder of KFP's")
-    return value if isinstance(value, str) else json.dumps(value)
+            return whole
+    return text_of(value)
 
 
 def _get_item(value: Any, step: Any) -> Any:
@@ -121,23 +128,26 @@ def _artifact(executor_input: Mapping[str, Any], whole: str, side: str, name: An
         case ["metadata", key]:
             value = first.get("metadata", {}).get(key)
             return "" if value is None else value
-    raise PlaceholderError(f"{whole}: not a placeholder of KFP's")
+    raise PlaceholderError(f"{whole}: expected uri, path, name or metadata after the artifact")
 
 
 def _get(executor_input: Mapping[str, Any], whole: str, *keys: Any) -> Any:
     value: Any = executor_input
     for key in keys:
         if key not in value:
-            raise PlaceholderError(f"{whole}: there is no such {keys[0][:-1]}")
+            raise PlaceholderError(f"{whole}: the component has no such {keys[0][:-1]}")
         value = value[key]
     return value
 
 
 def _steps(inside: str) -> list[str | int]:
-    return [
-        int(match[3]) if match[3] is not None else match[1] if match[1] is not None else match[2]
-        for match in _STEP.finditer(inside)
-    ]
+    """`.inputs.parameters['x']` -> ["inputs", "parameters", "x"]; empty where it is not such a path."""
+    steps: list[str | int] = []
+    at = 0
+    while match := _STEP.match(inside, at):
+        steps.append(int(match["index"]) if match["index"] else match["name"] or match["key"])
+        at = match.end()
+    return steps if at == len(inside) else []
 
 
 def _structure(part: Any, executor_input: Mapping[str, Any]) -> Any:
@@ -150,7 +160,7 @@ def _structure(part: Any, executor_input: Mapping[str, Any]) -> Any:
     if not isinstance(part, dict):
         return part
     if "Concat" in part:
-        pieces = [_structure(piece, executor_input) for piece in part["Concat"]]
+        pieces = [_structure(piece, executor_input) for piece in _listed(part["Concat"])]
         return "".join(piece for group in pieces for piece in _flat(group))
     chosen = part.get("IfPresent")
     if not isinstance(chosen, dict):
@@ -159,6 +169,12 @@ def _structure(part: Any, executor_input: Mapping[str, Any]) -> Any:
     if isinstance(branch, list):
         return [_structure(piece, executor_input) for piece in branch]
     return _structure(branch, executor_input)
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise PlaceholderError(f"Concat: expected a list, found {json.dumps(value)[:80]}")
+    return value
 
 
 def _present(name: Any, executor_input: Mapping[str, Any]) -> bool:

@@ -21,6 +21,11 @@ def bytes_of(text: str) -> int:
     return int(_number(text, "memory, such as `512Mi` or `4G`"))
 
 
+def count_of(text: str) -> int:
+    """`2` -> 2; empty, or a placeholder: 0. Raises: ValueError."""
+    return int(_number(text, "a number of accelerators"))
+
+
 def _number(text: str, wanted: str) -> float:
     if not text or "{{" in text:
         return 0.0

@@ -18,7 +18,7 @@ def encode(event: Event) -> str:
     said = {"event": type(event).__name__} | {each.name: getattr(event, each.name) for each in fields(event)}
     if isinstance(event, TaskSucceeded):
         said["outputs"] = encode_outputs(event.outputs)
-    return json.dumps(said, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(said, separators=(",", ":"))  # ASCII: a lone surrogate in an output is no text for the store
 
 
 def decode(text: str) -> Event:

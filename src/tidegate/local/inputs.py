@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 from tidegate.graph import placeholders
-from tidegate.graph.model import Binding, Component, Constant, Dag, FinalStatus, FromInput, FromTask, Task
+from tidegate.graph.model import Binding, Component, Constant, Dag, FinalStatus, FromInput, FromTask, Parameter, Task
+from tidegate.graph.resources import bytes_of, cores_of, count_of
+from tidegate.graph.values import ValueMismatchError, final_status, fit, pick
 from tidegate.graph.work import Artifact, Container, Importer, Outputs, Work
 from tidegate.local.events import TaskState
 from tidegate.local.state import Inputs, Node, join
 from tidegate.spec.pipeline import typed
-
-_NOTHING = object()
 
 
 class Nodes(Protocol):
@@ -22,67 +21,97 @@ class Nodes(Protocol):
 
 
 class UnresolvedError(Exception):
-    """An input that should be there and is not: the task fails."""
-
-
-class AbsentError(Exception):
-    """An input that was skipped with the task that would have made it: the task is skipped as well."""
+    """An input that should be there and is not, or is not what it should be: the task fails."""
 
 
 def resolve(task: Task, dag: Node, nodes: Nodes, names: Mapping[str, str]) -> Inputs:
-    """The values of a task's inputs; optional ones without a value are left out.
+    """The values of a task's inputs, each as its declared type has it; optional ones without a value are left out.
 
-    Raises: AbsentError, UnresolvedError, placeholders.PlaceholderError.
+    A nested DAG may get less than it declares: who needs what is missing in there says so.
+    Raises: UnresolvedError, placeholders.PlaceholderError.
     """
     names = {**names, "pipeline_task_name": task.name}
     component = task.component
+    lenient = isinstance(component.body, Dag)
     parameters: dict[str, Any] = {}
     quoting: list[str] = []
     for name, binding in task.parameters.items():
-        value = _parameter(binding, dag, nodes, names)
-        if value is _NOTHING:
-            declared = component.parameters.get(name)
-            if declared is None or not (declared.optional or declared.has_default):
-                _complain(name, binding, dag, nodes)
-            continue
-        if isinstance(binding.source, Constant) and placeholders.quotes(value):
+        declared = component.parameters.get(name)
+        value = _parameter(name, binding, dag, nodes, names)
+        if value is None:
+            spared = declared.optional if declared is not None else isinstance(binding.source, FromInput)
+            if not lenient and not spared:
+                raise _missing(name, binding, dag, nodes)
+        elif isinstance(binding.source, Constant) and placeholders.quotes(value):
+            parameters[name] = value
             quoting.append(name)
-        if declared := component.parameters.get(name):
-            value = typed(value, declared.type)
-        parameters[name] = value
+        else:
+            parameters[name] = _fitted(name, value, declared)
     for name in quoting:
-        parameters[name] = placeholders.constant(parameters[name], parameters, names)
+        value = placeholders.constant(parameters[name], parameters, names)
+        parameters[name] = _fitted(name, value, component.parameters.get(name))
     item = task.iteration.item if task.iteration is not None else ""
     for name, declared in component.parameters.items():
-        if name not in parameters and name != item and declared.has_default:
+        if declared.type == "TASK_CONFIG" and component.task_config is not None:
+            parameters[name] = dict(component.task_config)
+        elif name not in parameters and name != item and declared.has_default:
             parameters[name] = declared.default
     artifacts: dict[str, tuple[Artifact, ...]] = {}
     for name, binding in task.artifacts.items():
         found = _artifacts(binding, dag, nodes)
         if found is not None:
             artifacts[name] = found
-        elif name not in component.artifacts or not component.artifacts[name].optional:
-            _complain(name, binding, dag, nodes)
+        elif not lenient and not (name in component.artifacts and component.artifacts[name].optional):
+            raise _missing(name, binding, dag, nodes)
     return Inputs(parameters, artifacts)
 
 
-def work(path: str, task: Task, given: Inputs, names: Mapping[str, str]) -> Work:
-    """A leaf task as something to run. Image and environment may quote the task's inputs."""
+def settings(task: Task, dag: Node, nodes: Nodes, names: Mapping[str, str]) -> dict[str, Any]:
+    """What the platform spec takes from the run, by placeholder. Raises: UnresolvedError."""
+    found = {}
+    for name, binding in task.settings.items():
+        value = _parameter(name, binding, dag, nodes, names)
+        if value is None:
+            raise _missing(name, binding, dag, nodes)
+        found[name] = value
+    return found
+
+
+def work(path: str, task: Task, given: Inputs, names: Mapping[str, str], settings: Mapping[str, Any]) -> Work:
+    """A leaf task as something to run. Image, environment and resources may quote the task's inputs.
+
+    `settings`: see the function of that name. Raises: UnresolvedError, placeholders.PlaceholderError.
+    """
     component = task.component
     executor = component.body
     assert not isinstance(executor, Dag)
-    said = {"inputs": {"parameterValues": given.parameters}}
+    said = {"inputs": {"parameterValues": {**given.parameters, **settings}}}
     names = {**names, "pipeline_task_name": task.name}
+
+    def filled(text: str) -> str:
+        return placeholders.substitute(text, said, names)
+
     if isinstance(executor, Container):
         executor = replace(
             executor,
-            image=placeholders.substitute(executor.image, said, names),
-            env={key: placeholders.substitute(value, said, names) for key, value in executor.env.items()},
+            image=filled(executor.image),
+            env={key: filled(value) for key, value in executor.env.items()},
+            env_from=tuple(replace(each, name=filled(each.name)) for each in executor.env_from),
         )
+        if component.resources is not None:
+            try:
+                executor = replace(
+                    executor,
+                    cpu=cores_of(filled(component.resources.cpu)),
+                    memory=bytes_of(filled(component.resources.memory)),
+                    accelerators=count_of(filled(component.resources.accelerators)),
+                )
+            except (ValueError, OverflowError) as error:
+                raise UnresolvedError(str(error)) from None
     elif isinstance(executor, Importer):
         executor = replace(
             executor,
-            uri=placeholders.substitute(executor.uri, said, names),
+            uri=filled(executor.uri),
             metadata=placeholders.constant(dict(executor.metadata), given.parameters, names),
         )
     return Work(
@@ -135,18 +164,35 @@ def collected(component: Component, iterations: Iterable[Node]) -> Outputs:
     )
 
 
-def _parameter(binding: Binding, dag: Node, nodes: Nodes, names: Mapping[str, str]) -> Any:
+def _parameter(name: str, binding: Binding, dag: Node, nodes: Nodes, names: Mapping[str, str]) -> Any:
+    """The value; None where there is none."""
     assert dag.inputs is not None
     match binding.source:
         case Constant(value):
             found: Any = value
-        case FromInput(name):
-            found = dag.inputs.parameters.get(name, _NOTHING)
+        case FromInput(outer):
+            found = dag.inputs.parameters.get(outer)
         case FromTask(task, output):
-            found = nodes[join(dag.path, task)].outputs.parameters.get(output, _NOTHING)
+            found = nodes[join(dag.path, task)].outputs.parameters.get(output)
         case FinalStatus(task):
-            found = _final_status(nodes[join(dag.path, task)], task, names)
-    return _picked(found, binding.path) if binding.path and found is not _NOTHING else found
+            node = nodes[join(dag.path, task)]
+            state = "SUCCEEDED" if node.state is TaskState.CACHED else node.state.name
+            found = final_status(state, task, node.error, names)
+    if not binding.path or found is None:
+        return found
+    try:
+        return pick(found, binding.path)
+    except ValueMismatchError as error:
+        raise UnresolvedError(f"input {name!r}: {error}") from None
+
+
+def _fitted(name: str, value: Any, declared: Parameter | None) -> Any:
+    if declared is None:
+        return value
+    try:
+        return fit(value, declared.type, declared.literals)
+    except ValueMismatchError as error:
+        raise UnresolvedError(f"input {name!r}: {error}") from None
 
 
 def _artifacts(binding: Binding, dag: Node, nodes: Nodes) -> tuple[Artifact, ...] | None:
@@ -159,41 +205,18 @@ def _artifacts(binding: Binding, dag: Node, nodes: Nodes) -> tuple[Artifact, ...
     return None
 
 
-def _complain(name: str, binding: Binding, dag: Node, nodes: Nodes) -> None:
+def _missing(name: str, binding: Binding, dag: Node, nodes: Nodes) -> UnresolvedError:
     match binding.source:
+        case FromInput(outer):
+            why = f"the pipeline was given no {outer!r}"
         case FromTask(task, output):
             producer = nodes[join(dag.path, task)]
-            if producer.state in (TaskState.SUCCEEDED, TaskState.CACHED) and producer.kind == "task":
-                raise UnresolvedError(f"input {name!r} has no value: {task} wrote no output {output!r}")
-            if producer.state in (TaskState.FAILED, TaskState.CANCELLED):
-                raise UnresolvedError(f"input {name!r} has no value: {task} {producer.state}")
-            raise AbsentError(f"input {name!r} has no value: what would have made it in {task} was skipped")
-        case FromInput(outer):
-            raise AbsentError(f"input {name!r} has no value: {outer!r} was not given")
-    raise UnresolvedError(f"input {name!r} has no value")
-
-
-def _picked(value: Any, path: tuple[str | int, ...]) -> Any:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise UnresolvedError(f"expected JSON to pick {path} from, found {value[:80]!r}") from None
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            raise UnresolvedError(f"{json.dumps(value, default=str)[:80]} has no {step!r}") from None
-    return value
-
-
-def _final_status(node: Node, task: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """KFP's PipelineTaskFinalStatus, as its executor reads it."""
-    state = "SUCCEEDED" if node.state is TaskState.CACHED else node.state.name
-    code = 0 if state in ("SUCCEEDED", "SKIPPED") else 1 if state == "CANCELLED" else 9
-    return {
-        "state": state,
-        "pipelineJobResourceName": names.get("pipeline_job_resource_name", ""),
-        "pipelineTaskName": task,
-        "error": {"code": code, "message": node.error} if code else {},
-    }
+            if producer.state not in (TaskState.SUCCEEDED, TaskState.CACHED):
+                why = f"{task} was {producer.state}" if producer.state != TaskState.FAILED else f"{task} failed"
+            elif producer.kind == "task":
+                why = f"{task} wrote no output {output!r}"
+            else:
+                why = f"what makes {output!r} in {task} was skipped"
+        case _:
+            why = "it is bound to nothing"
+    return UnresolvedError(f"input {name!r} has no value: {why}")

@@ -9,8 +9,8 @@ What it holds to (KFP's backend is the authority where engines differ):
 
 from __future__ import annotations
 
-import json
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,6 +20,8 @@ from immutables import Map
 from tidegate.graph import placeholders
 from tidegate.graph.expressions import ExpressionError
 from tidegate.graph.model import Component, Constant, Dag, Graph, Task
+from tidegate.graph.placeholders import PlaceholderError
+from tidegate.graph.values import ValueMismatchError, items_of
 from tidegate.graph.work import Container, Outputs, Work
 from tidegate.local import inputs as resolving
 from tidegate.local.events import (
@@ -41,6 +43,8 @@ from tidegate.local.events import (
 )
 from tidegate.local.state import Capacity, Inputs, Node, State, join
 
+MAX_NODES = 500_000
+"""Tasks, loops and iterations that one run may hold; a loop that would go beyond fails."""
 _GOOD = (TaskState.SUCCEEDED, TaskState.CACHED)
 _ENDS = (*_GOOD, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED)
 
@@ -187,20 +191,17 @@ class _Step:
         assert task.iteration is not None
         node = Node(path, "loop", task, parent, inputs=given, exit=is_exit)
         over = task.iteration.over
-        found: Any
+        found: Sequence[Any]
         if isinstance(over, Constant):
-            found = placeholders.constant(over.value, given.parameters, self.state.names)
+            found = items_of(placeholders.constant(over.value, given.parameters, self.state.names))
         elif task.iteration.artifacts:
-            found = list(given.artifacts.get(over.name, ()))
+            found = given.artifacts.get(over.name, ())
         else:
-            found = given.parameters.get(over.name)
-            if isinstance(found, str):
-                found = _json_or_text(found)
-        if not isinstance(found, list):
-            self._settle(
-                node, TaskState.FAILED, error=f"a loop needs a list, and got {json.dumps(found, default=str)[:80]}"
+            found = items_of(given.parameters.get(over.name))
+        if len(self.nodes) + len(found) * task.component.size > MAX_NODES:
+            raise ValueMismatchError(
+                f"{len(found)} iterations of {task.component.size} tasks: more than {MAX_NODES} in one run"
             )
-            return
         self.nodes[path] = replace(node, items=tuple(found), left=len(found))
         if not found:
             self.todo.append(partial(self._close_loop, path))
@@ -256,22 +257,19 @@ class _Step:
             if task.condition is not None and not task.condition.evaluate(given.parameters):
                 self._settle(node, TaskState.SKIPPED, error=f"the condition is false: {task.condition.text}")
                 return
-        except resolving.AbsentError as absent:
-            self._settle(node, TaskState.SKIPPED, error=str(absent))
-            return
-        except (resolving.UnresolvedError, ExpressionError, placeholders.PlaceholderError) as error:
+            self._begin(node, task, given, dag)
+        except (resolving.UnresolvedError, ValueMismatchError, ExpressionError, PlaceholderError) as error:
             self._settle(node, TaskState.FAILED, error=str(error))
-            return
-        self._begin(node, task, given)
 
-    def _begin(self, node: Node, task: Task, given: Inputs) -> None:
+    def _begin(self, node: Node, task: Task, given: Inputs, dag: Node) -> None:
         body = task.component.body
         if task.iteration is not None:
             self._open_loop(node.path, task, node.parent, given, node.exit)
         elif isinstance(body, Dag):
             self.open_dag(node.path, node.kind, task, node.parent, body, given, node.exit)
         else:
-            work = resolving.work(node.path, task, given, self.state.names)
+            settings = resolving.settings(task, dag, self.nodes, self.state.names) if task.settings else {}
+            work = resolving.work(node.path, task, given, self.state.names, settings)
             if refusal := self._too_big(work):
                 self._settle(replace(node, work=work), TaskState.FAILED, error=refusal)
             else:
@@ -357,7 +355,7 @@ class _Step:
             self._iteration_ended(parent)
             return
         assert parent.dag is not None and node.task is not None
-        followers = _followers(parent.dag)[node.task.name]
+        followers = parent.dag.followers[node.task.name]
         if followers:
             waiting = parent.waiting.mutate()
             for name in followers:
@@ -406,19 +404,6 @@ class _Step:
         return node.task.component if node.task is not None else self.graph.root
 
 
-_FOLLOWERS: dict[int, tuple[Dag, dict[str, list[str]]]] = {}
-"""By identity of the DAG, which is held as well: its answer never changes."""
-
-
-def _followers(dag: Dag) -> dict[str, list[str]]:
-    found = _FOLLOWERS.get(id(dag))
-    if found is None or found[0] is not dag:
-        if len(_FOLLOWERS) > 4096:
-            _FOLLOWERS.clear()
-        found = _FOLLOWERS[id(dag)] = (dag, dag.followers)
-    return found[1]
-
-
 def _kind(task: Task) -> str:
     if task.iteration is not None:
         return "loop"
@@ -442,10 +427,3 @@ def _needs(work: Work) -> tuple[float, int]:
     if isinstance(work.executor, Container):
         return work.executor.cpu or 1.0, work.executor.memory
     return 0.0, 0
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

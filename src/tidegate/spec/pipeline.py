@@ -57,6 +57,8 @@ def typed(value: Any, type_name: str) -> Any:
     """A JSON value as its declared type has it: protobuf turns 3 into 3.0, and so do users' files."""
     if type_name == "NUMBER_INTEGER" and isinstance(value, float) and value.is_integer():
         return int(value)
+    if type_name == "NUMBER_DOUBLE" and type(value) is int and abs(value) <= 2**53:
+        return float(value)
     if type_name in ("LIST", "STRUCT"):
         return _whole(value)
     return value

@@ -1,0 +1,22 @@
+"""JSON from outside: what would exhaust the parser or its readers is refused as malformed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+MAX_DEPTH = 100
+"""As deep as protobuf's own JSON parser goes."""
+_MARK = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+
+
+def parse(text: str, max_depth: int = MAX_DEPTH) -> Any:
+    """The value that the text is. Raises: ValueError, also for what is nested too deeply."""
+    if text.count("[") + text.count("{") > max_depth:
+        depth = 0
+        for mark in _MARK.finditer(text):
+            depth += (mark[0] in ("[", "{")) - (mark[0] in ("]", "}"))
+            if depth > max_depth:
+                raise ValueError(f"nested deeper than {max_depth} levels")
+    return json.loads(text)
