@@ -9,7 +9,6 @@ import importlib.util
 import os
 import sys
 import sysconfig
-import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, ClassVar
+
+import yaml
 
 from tidegate.local.reference import PipelineError, Reference
 
@@ -68,16 +69,34 @@ def compile_reference(reference: Reference) -> Compiled:
 
 
 def compile_pipeline(pipeline: Any) -> str:
-    """The IR of a function that kfp decorated, as YAML. Raises: PipelineError."""
-    from kfp.compiler import Compiler
+    """The IR of a function that kfp decorated, as YAML; the platform's settings in a second document.
 
-    with tempfile.TemporaryDirectory(prefix="tidegate-compile-") as folder:
-        package = Path(folder) / "pipeline.yaml"
-        try:
-            Compiler().compile(pipeline, str(package))
-        except Exception as error:
-            raise PipelineError(f"the pipeline does not compile: {error}") from error
-        return package.read_text(encoding="utf-8")
+    As kfp's compiler writes it, but for two things: code and other long texts stand as blocks that a person can read,
+    and there is no comment with the defaults, which in kfp is no longer one where a default has several lines.
+    Raises: PipelineError.
+    """
+    from google.protobuf.json_format import MessageToDict
+
+    try:
+        documents = [MessageToDict(pipeline.pipeline_spec)]
+        if pipeline.platform_spec.platforms:
+            documents.append(MessageToDict(pipeline.platform_spec))
+    except Exception as error:
+        raise PipelineError(f"the pipeline does not compile: {error}") from error
+    text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=True, width=120, allow_unicode=True)
+    return text
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Texts of several lines as blocks."""
+
+
+def _text(dumper: yaml.CSafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value.strip("\n") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def choose(module: ModuleType, reference: Reference) -> Any:
