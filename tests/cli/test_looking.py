@@ -45,6 +45,14 @@ def test_a_failed_run_shows_what_failed_and_what_to_do(looking: Tidegate, filled
     assert f"tidegate resume {filled.failed}" in said.out
 
 
+def test_earlier_runs_are_counted_back(looking: Tidegate, filled: Filled) -> None:
+    assert looking("show", "latest~1", "-o", "json").json["run_id"] == filled.other
+    assert looking("show", "latest:toy~2", "-o", "json").json["run_id"] == filled.good
+    said = looking("show", "latest~3")
+    assert said.code == 2
+    assert "there are only 3 runs" in said.err
+
+
 @pytest.mark.parametrize("reference", ["latest", "latest:toy", "toy"])
 def test_the_last_run_has_short_names(looking: Tidegate, filled: Filled, reference: str) -> None:
     assert looking("show", reference, "-o", "json").json["run_id"] == filled.failed
@@ -118,6 +126,10 @@ def test_the_best_is_found_by_a_metric(looking: Tidegate, filled: Filled) -> Non
     assert said["best"]["value"] == pytest.approx(0.59)
 
 
+def test_an_outputs_name_means_the_newest(looking: Tidegate, filled: Filled) -> None:
+    assert looking("lineage", "model", "-o", "json").json["artifact"]["run_id"] == filled.other
+
+
 def test_an_artifact_is_found_by_its_digest_and_its_place(looking: Tidegate, filled: Filled) -> None:
     made = looking("show", filled.good, "-o", "json").json["tasks"]["train"]["outputs"]["model"]
     for reference in (made["digest"], made["digest"][7:15], made["uri"], str(made["id"])):
@@ -185,6 +197,6 @@ def test_verifying_an_unknown_model_says_where_it_looked(looking: Tidegate) -> N
 
 
 def test_the_report_is_one_file(looking: Tidegate, filled: Filled, tmp_path: Path) -> None:
-    said = looking("report", filled.good, "-o", tmp_path / "report.html")
+    said = looking("report", filled.good, "--to", tmp_path / "report.html")
     assert said.out == f"{tmp_path / 'report.html'}\n"
     assert filled.good in (tmp_path / "report.html").read_text()

@@ -34,6 +34,12 @@ def test_json_ends_with_state_outputs_and_every_task(tidegate: Tidegate, pipelin
     assert result["tasks"]["check"]["outputs"] == {"Output": "good"}
 
 
+def test_a_run_can_be_named(tidegate: Tidegate, pipeline: Path) -> None:
+    said = tidegate("run", pipeline, "--name", "nightly", "-o", "json").json
+    assert said["run_id"].startswith("nightly-")
+    assert said["pipeline"] == "toy"
+
+
 def test_the_second_run_comes_from_the_cache(tidegate: Tidegate, pipeline: Path) -> None:
     first = tidegate("run", pipeline, "-o", "json").json
     second = tidegate("run", pipeline, "-o", "json").json

@@ -31,6 +31,15 @@ class Group(TyperGroup):
         )
 
 
+class Defaulting(Group):
+    """A group whose first command is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        first = next(iter(self.commands))
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else [first, *args])
+
+
 def _page(command: Any, ctx: Any, formatter: Any) -> None:
     parameters = command.get_params(ctx)
     arguments = [p for p in parameters if p.param_type_name == "argument"]

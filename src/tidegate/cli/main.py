@@ -18,6 +18,8 @@ _FORESEEN = (  # errors whose message is for the user; where the module is not l
     ("tidegate.spec.errors", "SpecError", Exit.USAGE),
     ("tidegate.local.settings", "SettingsError", Exit.USAGE),
     ("tidegate.local.environments", "NoEnvironment", Exit.ENVIRONMENT),
+    ("tidegate.local.making", "CannotMake", Exit.ENVIRONMENT),
+    ("tidegate.local.secrets", "SecretsError", Exit.USAGE),
     ("tidegate.models.destination", "ModelNotFoundError", Exit.USAGE),
 )
 

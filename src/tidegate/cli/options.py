@@ -22,7 +22,7 @@ Run = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run's id or a unique part of its beginning, `latest`, or `latest:PIPELINE`.",
+        help="An id or a unique part of one, `latest`, `latest:PIPELINE`, `latest~1` (the one before).",
         autocompletion=completing.runs,
     ),
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate.cli.failures import CommandError, Exit, near
+
+_RECENT = re.compile(r"(?:latest|last)(?::([^~]+))?(?:~(\d+))?")
 
 if TYPE_CHECKING:
     from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
@@ -27,21 +30,24 @@ def open_store(folder: Path | None, make: bool = True) -> Store:
 
 
 def find_run(store: Store, reference: str) -> RunRecord:
-    """The run that is meant, with its tasks. Raises: CommandError that offers what is near."""
+    """The run that is meant, with its tasks: `latest`, `latest~1` (one before), `latest:flights`, a pipeline's name,
+    or a unique part of an id. Raises: CommandError that offers what is near."""
     from tidegate.store.database import StoreError
 
     name = reference
-    if reference.startswith(("latest:", "last:")):
-        pipeline = reference.partition(":")[2]
-        newest = store.runs.listing(pipeline=pipeline, limit=1)
-        if not newest:
+    if recent := _RECENT.fullmatch(reference):
+        pipeline, back = recent[1] or "", int(recent[2] or 0)
+        newest = store.runs.listing(pipeline=pipeline, limit=back + 1)
+        if newest and len(newest) <= back:
+            raise CommandError(f"{reference}: there are only {len(newest)} runs", fix="`tidegate runs` lists them")
+        if not newest and pipeline:
             known = sorted({record.pipeline for record in store.runs.listing()})
             raise CommandError(
                 f"no run of a pipeline {pipeline!r}",
                 expected=f"one of {', '.join(known)}" if known else "a pipeline that has run; none has, in this store",
                 fix=near(pipeline, known),
             )
-        name = newest[0].id
+        name = newest[-1].id if newest else reference
     try:
         return store.runs.get(name)
     except StoreError as error:
@@ -70,12 +76,16 @@ def find_task(run: RunRecord, reference: str) -> TaskRecord:
 
 
 def find_artifact(store: Store, reference: str) -> ArtifactRecord:
-    """The artifact that is meant: an id, a digest, a URI, a path, or `RUN/TASK/OUTPUT`. Raises: CommandError."""
+    """The artifact that is meant: an id, a digest, a URI, a path, `RUN/TASK/OUTPUT`, or the newest with that output's
+    name. Raises: CommandError.
+    """
     from tidegate.store.database import StoreError
 
     try:
         return store.artifacts.get(reference)
     except StoreError as error:
+        if newest := store.artifacts.listing(name=reference, limit=1):
+            return newest[0]
         if reference.count("/") < 2 or reference.startswith(("/", ".")):
             raise CommandError(str(error), fix=_ARTIFACT_WAYS) from error
     run_name, _, rest = reference.partition("/")
@@ -91,4 +101,6 @@ def find_artifact(store: Store, reference: str) -> ArtifactRecord:
     return task.outputs[output][0]
 
 
-_ARTIFACT_WAYS = "say RUN/TASK/OUTPUT (`latest/trainer/model`), an id, six characters of a digest, or a path"
+_ARTIFACT_WAYS = (
+    "say RUN/TASK/OUTPUT (`latest/trainer/model`), an output's name, an id, a digest's beginning, or a path"
+)

@@ -62,13 +62,14 @@ async def run(
     observer: Observer | None = None,
     options: Options | None = None,
     command: str = "",
+    name: str = "",
 ) -> RunRecord:
     """Run a pipeline to its end, however it ends; the record says how.
 
-    `command`: what the user typed, kept for whoever looks at the run later.
+    `command`: what the user typed, kept for whoever looks at the run later. `name`: what the run's id begins with.
     Raises: SpecError before anything starts; StoreError where the run cannot be recorded (it can then be resumed).
     """
-    begun = _Begun.new(pipeline, parameters, store, options or Options(), command)
+    begun = _Begun.new(pipeline, parameters, store, options or Options(), command, name)
     return await begun.drive(workers, observer)
 
 
@@ -153,6 +154,7 @@ class _Begun:
         store: Store,
         options: Options,
         command: str,
+        name: str = "",
         parent: RunRecord | None = None,
         again: frozenset[str] = frozenset(),
     ) -> _Begun:
@@ -160,7 +162,7 @@ class _Begun:
         values = check_parameters(spec, parameters)
         graph = build(spec)
         now = time.time()
-        id = run_id(graph.name, datetime.fromtimestamp(now), random.randbits(16))  # local: it is to be read
+        id = run_id(name or graph.name, datetime.fromtimestamp(now), random.randbits(16))  # local: it is to be read
         options = _completed(options)
         source = pipeline.source
         record = RunRecord(

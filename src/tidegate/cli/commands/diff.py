@@ -12,6 +12,7 @@ from tidegate.cli.views import diff as view
 
 EXAMPLES = {
     "diff": """
+tidegate diff latest~1 latest                 the last two runs
 tidegate diff flights-20261120 latest         an earlier run and the last one
 tidegate diff latest:flights latest:nightly   the last runs of two pipelines
 tidegate diff A B -o wide                     every feature and metric

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import options
-from tidegate.cli.failures import CommandError, Exit
 from tidegate.cli.terminal import stdout
 
 EXAMPLES = {
@@ -27,31 +26,21 @@ def setup(
     quiet: options.Quiet = False,
 ) -> None:
     """From the lock files (with hashes) that `[tool.tidegate.environments]` names, or that tidegate brings, by uv."""
-    from tidegate.cli.environments import make, plans
+    from tidegate.local import making
     from tidegate.local.settings import load
 
     to = stdout()
-    for plan in plans(load(), names or [], _uv(), force):
-        if not plan.commands:
-            to.print(f"{plan.name}: as its lock says ({plan.path})")
-            continue
-        if dry_run:
-            to.lines(shlex.join(command) for command in plan.commands)
-            continue
-        to.print(f"{plan.name}: making {plan.path} from {plan.lock}")
-        to.file.flush()
-        make(plan, quiet)
-        to.print(f"{plan.name}: done")
 
+    def say(line: str) -> None:
+        if not quiet:
+            to.print(line)
+            to.file.flush()
 
-def _uv() -> str:
-    try:
-        from uv import find_uv_bin
-
-        return str(find_uv_bin())
-    except (ImportError, FileNotFoundError):
-        from shutil import which
-
-        if found := which("uv"):
-            return found
-    raise CommandError("uv, which makes environments, is not installed", fix="pip install uv", code=Exit.ENVIRONMENT)
+    wanted = making.recipes(load(), names or [])
+    todo = [recipe for recipe in wanted if force or not making.is_current(recipe)]
+    uv = making.find_uv()
+    if dry_run:
+        to.lines(shlex.join(command) for recipe in todo for command in recipe.commands(uv))
+        return
+    making.make(todo, uv, say, force)
+    say("the environments are as their locks say" if wanted else "no environment here has a lock to make it from")

@@ -14,6 +14,7 @@ from tidegate.cli.views import lineage as view
 
 EXAMPLES = {
     "lineage": """
+tidegate lineage model                      the newest output called `model`
 tidegate lineage latest/trainer/model       what the last run trained
 tidegate lineage latest:flights/pusher/pushed_model --metric auc
 tidegate lineage 3f2a9c                     by digits of its digest
@@ -24,7 +25,7 @@ tidegate lineage .tidegate/runs/x/.../model by its place on disk
 
 def lineage(
     artifact: Annotated[
-        str, typer.Argument(metavar="ARTIFACT", help="RUN/TASK/OUTPUT, an id, a digest's beginning, a URI or a path.")
+        str, typer.Argument(metavar="ARTIFACT", help="RUN/TASK/OUTPUT, OUTPUT (the newest), an id, a digest or a path.")
     ],
     metric: Annotated[
         str, typer.Option("--metric", metavar="NAME", help="Say which artifact of this type has the best value of it.")

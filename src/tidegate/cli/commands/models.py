@@ -10,21 +10,17 @@ import typer
 
 from tidegate.cli import options, plain, words
 from tidegate.cli.failures import CommandError, Exit
+from tidegate.cli.help import SETTINGS, Command, Defaulting
 from tidegate.cli.output import Format, emit
 from tidegate.cli.references import open_store
 from tidegate.cli.summaries import is_a
+from tidegate.cli.terminal import stdout
 
 if TYPE_CHECKING:
     from tidegate.models import ModelVersion
     from tidegate.store.records import ArtifactRecord
 
 EXAMPLES = {
-    "models": """
-tidegate models                        what this store's runs pushed
-tidegate models flights                versions of one model
-tidegate models --trained              every trained model, pushed or not
-tidegate models --destination /srv/models
-""",
     "verify": """
 tidegate verify flights --key model.pub            its last version
 tidegate verify flights/00003 --key model.pub
@@ -33,23 +29,42 @@ tidegate verify /srv/models/flights/00003-1f0c9e2ab4d1 --key model.pub
 }
 TRAINED = "Model"
 
+models = typer.Typer(
+    cls=Defaulting,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings=SETTINGS,
+    help="""Newest first: each version with its run, whether it is signed, and the metrics on its card.
+`tidegate models` alone is `tidegate models ls`.""",
+    epilog="""
+tidegate models                        what this store's runs pushed
+tidegate models flights                versions of one model
+tidegate models --trained              every trained model, pushed or not
+tidegate models /srv/models            what is in a folder of pushed models
+tidegate models keygen model.key       a key pair for signing
+""",
+)
+
 Destination = Annotated[
     Path | None,
     typer.Option("--destination", metavar="FOLDER", help="Where models are pushed; else where this store's runs did."),
 ]
 
 
-def models(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Only this model.")] = "",
+@models.command("ls", cls=Command, context_settings=SETTINGS)
+def ls(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Only this model; or a folder of pushed models.")] = "",
     trained: Annotated[bool, typer.Option("--trained", help="All trained models, pushed or not.")] = False,
     destination: Destination = None,
     store: options.Store = None,
     output: options.Output = Format.TABLE,
 ) -> None:
-    """Newest first: each version with its run, whether it is signed, and the metrics on its card."""
+    """List pushed versions (or trained models), newest first."""
     from tidegate.cli.views import models as view
 
     now = time.time()
+    if destination is None and Path(name).is_dir():
+        name, destination = "", Path(name)
     if trained:
         with open_store(store, make=False) as opened:
             found = [one for one in opened.artifacts.models() if is_a(one, TRAINED)]
@@ -61,8 +76,19 @@ def models(
     emit(output, [_data(*one) for one in listed], lambda to, wide: view.pushed(listed, now, to, wide))
 
 
+@models.command("keygen", cls=Command, context_settings=SETTINGS)
+def keygen(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The private key; the public one gets `.pub`.")],
+) -> None:
+    """Make a key pair for signing models."""
+    from tidegate.cli.keys import generate
+
+    public = generate(path)
+    stdout().lines([f"{path}   the private key: for the pusher's signing_key", f"{public}   for `tidegate verify`"])
+
+
 def verify(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME/VERSION, or the folder of a version.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME/VERSION, or a folder.")],
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The public key (PEM) of who should have signed it.")
     ] = None,
@@ -80,7 +106,7 @@ def verify(
         raise CommandError(
             f"verifying {found.name} {found.version} needs the public key of who should have signed it",
             expected="--key FILE",
-            fix="`openssl ec -in model.key -pubout -out model.pub` writes it from the private one",
+            fix="`tidegate models keygen` made it, beside the private one, with the ending .pub",
         )
     if not key.is_file():
         raise CommandError(f"there is no key file {key}")
@@ -105,9 +131,12 @@ def verify(
 
 
 def _find(model: str, destination: Path | None, store: Path | None) -> ModelVersion:
-    from tidegate.models import ModelNotFoundError, find
+    from tidegate.models import ModelNotFoundError, find, versions
 
-    if destination or Path(model).is_dir():
+    folder = Path(model)
+    if destination is None and folder.is_dir() and versions(folder.resolve().parent, folder.resolve().name):
+        return find(folder.resolve().name, folder.resolve().parent)
+    if destination or folder.is_dir():
         return find(model, destination)
     places = sorted({path.parent.parent for path in _pushes(store)}) if _has_store(store) else []
     said = f"no run of this store pushed a model, so {model!r} is not known"

@@ -15,7 +15,7 @@ from tidegate.cli.terminal import stderr, stdout
 EXAMPLES = {
     "report": """
 tidegate report latest --open
-tidegate report latest:flights -o flights.html
+tidegate report latest:flights --to flights.html
 """,
 }
 
@@ -23,7 +23,7 @@ tidegate report latest:flights -o flights.html
 def report(
     run: options.Run,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where; else report.html in the run's folder.")
+        Path | None, typer.Option("--to", "-o", metavar="FILE", help="Where; else report.html in the run's folder.")
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     store: options.Store = None,

@@ -45,7 +45,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, what is cached, and why not.")
     ] = False,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Call the run's pipeline so.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="What the run's id begins with; else the pipeline's name.")
+    ] = "",
     max_tasks: Annotated[
         int, typer.Option("--max-tasks", metavar="N", min=0, help="Tasks at once; 0: as cores and memory allow.")
     ] = 0,
@@ -77,7 +79,14 @@ def run(
         command = shlex.join(["tidegate", *sys.argv[1:]])
         code = drive(
             lambda workers, observer: engine.run(
-                loaded, given, store=opened, workers=workers, observer=observer, options=how, command=command
+                loaded,
+                given,
+                store=opened,
+                workers=workers,
+                observer=observer,
+                options=how,
+                command=command,
+                name=name,
             ),
             output,
             quiet,
