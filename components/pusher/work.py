@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.components.errors import ComponentError
+from tidegate.components.paths import given_path
 from tidegate.components.progress import report
 from tidegate.components.pusher import card as cards
 from tidegate.components.pusher import sources as inputs
@@ -71,9 +72,9 @@ def push(
         done = Pushed(False, "; ".join(refused))
     else:
         report(f"pushing {name}")
-        folder = Path(destination).expanduser().resolve() / name
+        folder = given_path(destination) / name
         with _disk(folder), _alone(folder):
-            done = _push(folder, artifacts, metadata, name, Path(signing_key).expanduser() if signing_key else None)
+            done = _push(folder, artifacts, metadata, name, given_path(signing_key) if signing_key else None)
         for file in (CARD, CARD_TEXT):
             shutil.copyfile(Path(done.path) / file, target / file)
         _tell(done, signing_key)
@@ -103,7 +104,7 @@ def _check(
         raise ComponentError("a signature is required (require_signature) and no signing_key was given")
     if signing_key:
         try:
-            public_key_fingerprint(Path(signing_key).expanduser())
+            public_key_fingerprint(given_path(signing_key))
         except (OSError, ValueError, TypeError) as error:
             raise ComponentError(
                 f"signing_key {signing_key}: {error}; expected an unencrypted elliptic-curve private key in PEM "
@@ -203,8 +204,8 @@ def _tell(done: Pushed, signing_key: str) -> None:
     if not done.signed:
         print("not signed: no signing_key was given")
         return
-    public = Path(signing_key).with_suffix(".pub") if signing_key else Path("PUBLIC.pem")
-    if signing_key and not public.expanduser().exists():
+    public = given_path(signing_key).with_suffix(".pub") if signing_key else Path("PUBLIC.pem")
+    if signing_key and not public.exists():
         print(f"the public key, once: openssl ec -in {signing_key} -pubout -out {public}")
     print(f"verify: tidegate verify {done.path} --key {public}")
     print(f"    or: model_signing verify key {done.path} --signature {done.path}/{SIGNATURE} --public_key {public}")

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from tidegate.components.errors import ComponentError
+from tidegate.components.paths import given_path
 from tidegate.models import ModelVersion, latest
 from tidegate.models.destination import valid_name
 from tidegate.models.digest import ABOUT
@@ -26,7 +27,7 @@ def latest_blessed(destination: str, name: str, model: str | Path, before_span: 
         raise ComponentError(f"name {name!r} cannot be a model's; expected letters, digits, `.`, `_`, `-`")
     target = Path(model)
     target.mkdir(parents=True, exist_ok=True)
-    found = latest(Path(destination).expanduser(), name, before_span)
+    found = latest(given_path(destination), name, before_span)
     if found is None:
         older = f" trained on spans before {before_span}" if before_span >= 0 else ""
         print(f"no blessed model {name!r}{older} in {destination} yet")

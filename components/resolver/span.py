@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.components.errors import ComponentError
+from tidegate.components.paths import given_path
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z]+)(?::(\d+))?\}")
 _DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
@@ -94,10 +95,9 @@ def find_spans(input_base: str | Path, pattern: str) -> list[Span]:
     `input_base` may also be a single file, which is then all there is.
     Raises: ComponentError where the folder is missing or nothing matches; it lists what is there.
     """
-    base = Path(input_base)
+    base = given_path(input_base)
     if not str(input_base) or not base.exists():
-        hint = "" if base.is_absolute() else "; a relative path means nothing in a task's own folder: give a whole one"
-        raise ComponentError(f"input {str(input_base)!r} does not exist{hint}")
+        raise ComponentError(f"input {str(input_base)!r} does not exist (looked for {base})")
     if base.is_file():
         return [Span(-1, -1, (base,))]
     parsed = Pattern.parse(pattern)

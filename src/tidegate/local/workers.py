@@ -127,7 +127,8 @@ class Workers:
     async def _prepare(self, execution: Execution, environment: Environment, running: _Running) -> dict[str, Any]:
         """What the worker is told of this execution. Raises: overlays.CannotInstall."""
         program = parse(execution.command)
-        env = environment.variables(os.environ) | dict(execution.env) | {processes.TOKEN: running.key}
+        env = {"TIDEGATE_PROJECT": str(self.settings.root)} | environment.variables(os.environ) | dict(execution.env)
+        env[processes.TOKEN] = running.key
         overlay = None
         if isinstance(program, Function) and program.installs:
             overlay = await overlays.ensure(environment, program.installs, execution.log)
