@@ -43,8 +43,8 @@ def function_of(module: ModuleType, name: str) -> Callable[..., Any]:
     """The user's function `name`. Raises ComponentError that lists what the module does define."""
     function = getattr(module, name, None)
     if not callable(function):
-        defined = sorted(n for n, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__)
+        own = [n for n, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
         raise ComponentError(
-            f"user module {module.__name__}.py defines no function {name!r}; it defines: {', '.join(defined) or 'none'}"
+            f"user module {module.__name__}.py defines no function {name!r}; it defines: {', '.join(sorted(own)) or 'none'}"
         )
     return function

@@ -47,7 +47,9 @@ def write_samples(model: Path, examples: str | Path, count: int) -> dict[str, An
     answers = {name: value.numpy() for name, value in signature(**{names[0]: tf.constant(requests)}).items()}
     for name, value in answers.items():
         if value.shape[:1] != (len(requests),):
-            raise ComponentError(f"serving_default answers {name!r} with shape {value.shape} for {len(requests)} examples")
+            raise ComponentError(
+                f"serving_default answers {name!r} with shape {value.shape}; expected a row for each of {len(requests)}"
+            )
     folder = model / "Samples"
     folder.mkdir(parents=True, exist_ok=True)
     _write(

@@ -69,8 +69,8 @@ def _callback(history: History, epochs: int) -> Any:
             loss = (logs or {}).get("loss")
             if loss is not None and not math.isfinite(loss):
                 raise ComponentError(
-                    f"the loss is {loss} in epoch {self.epoch}, batch {batch + 1}: look for missing values that reach the "
-                    "model, labels out of range, or a learning rate that is too high"
+                    f"the loss is {loss} in epoch {self.epoch}, batch {batch + 1}: look for missing values that reach "
+                    "the model, labels out of range, or a learning rate that is too high"
                 )
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
