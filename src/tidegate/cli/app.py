@@ -74,6 +74,9 @@ Environment  TIDEGATE_STORE (the store's folder), NO_COLOR,
 class Root(Group):
     """Knows the names of all commands, and imports only the one that is asked for."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(ENTRIES)
 
@@ -97,7 +100,7 @@ class Root(Group):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(f"{stdout().paint('tidegate', 'bold')}: {self.help}\n\n")
-        formatter.write_usage(ctx.command_path, "COMMAND [OPTIONS]")
+        self.format_usage(ctx, formatter)
         heading(formatter, "Examples")
         formatter.write("".join(f"  {line}\n" for line in EXAMPLES.strip().splitlines()))
         for title, entries in SECTIONS.items():
@@ -138,17 +141,22 @@ def build() -> Any:
         rich_markup_mode=None,
         help="ML pipelines that end in a safe rollout",
         context_settings=SETTINGS,
-        no_args_is_help=True,
     )
     app.callback()(_root)
     return typer.main.get_command(app)
 
 
-def _root(
-    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         from tidegate import __version__
 
         stdout().print(f"tidegate {__version__}")
         raise typer.Exit()
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """ML pipelines that end in a safe rollout."""

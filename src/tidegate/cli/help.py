@@ -16,12 +16,18 @@ _FIRST = 26  # columns of options, before their helps
 class Command(TyperCommand):
     """A command whose epilog holds its examples, printed as they stand."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return _usage(self, ctx)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _page(self, ctx, formatter)
 
 
 class Group(TyperGroup):
     """A group of few commands, listed with their one-line helps."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return _usage(self, ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _page(self, ctx, formatter)
@@ -44,8 +50,7 @@ def _page(command: Any, ctx: Any, formatter: Any) -> None:
     parameters = command.get_params(ctx)
     arguments = [p for p in parameters if p.param_type_name == "argument"]
     options = [p for p in parameters if p.param_type_name == "option" and not p.hidden]
-    tail = "COMMAND ..." if isinstance(command, TyperGroup) else " ".join(map(_name, arguments))
-    formatter.write_usage(ctx.command_path, f"[OPTIONS] {tail}".rstrip())
+    command.format_usage(ctx, formatter)
     formatter.write_paragraph()
     formatter.write_text(command.help or "")
     if command.epilog:
@@ -53,6 +58,11 @@ def _page(command: Any, ctx: Any, formatter: Any) -> None:
         formatter.write("".join(f"  {line}".rstrip() + "\n" for line in command.epilog.strip().splitlines()))
     section(formatter, "Arguments", list({_name(argument): argument.help or "" for argument in arguments}.items()))
     section(formatter, "Options", [(_spelled(option), _explained(option)) for option in options])
+
+
+def _usage(command: Any, ctx: Any) -> list[str]:
+    arguments = [_name(p) for p in command.get_params(ctx) if p.param_type_name == "argument"]
+    return ["[OPTIONS]", *(["COMMAND", "..."] if isinstance(command, TyperGroup) else arguments)]
 
 
 def heading(formatter: Any, title: str) -> None:

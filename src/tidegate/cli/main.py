@@ -97,7 +97,7 @@ def _failure(error: Exception) -> CommandError:
 def _usage(error: Any) -> CommandError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "tidegate"
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
     usage = context.get_usage().removeprefix("Usage: ") if context else ""
     return CommandError(
         message[:1].lower() + message[1:],

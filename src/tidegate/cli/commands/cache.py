@@ -8,20 +8,20 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import dates, options, plain, words
-from tidegate.cli.help import SETTINGS, Command, Group
+from tidegate.cli.help import SETTINGS, Command, Defaulting
 from tidegate.cli.output import Format, emit
 from tidegate.cli.references import open_store
 from tidegate.cli.tables import Column, table
 from tidegate.cli.terminal import stdout
 
 cache = typer.Typer(
-    cls=Group,
+    cls=Defaulting,
     rich_markup_mode=None,
-    no_args_is_help=True,
     add_completion=False,
     context_settings=SETTINGS,
     help="""A task whose component, image, code and inputs are those of an earlier one gets its outputs; an entry counts
-only while its content is intact. `tidegate run --dry-run` says what is cached, and why a miss is one.""",
+only while its content is intact. `tidegate run --dry-run` says what is cached, and why a miss is one.
+`tidegate cache` alone is `tidegate cache ls`.""",
     epilog="""
 tidegate cache ls                          what would answer
 tidegate cache ls --component trainer
