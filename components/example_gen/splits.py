@@ -75,7 +75,8 @@ class Splits:
         Raises: ComponentError for a column that is missing or has no single values, or bounds that do not go with it.
         """
         if self.kind == "span":
-            return self._ordered(pa.array(spans), "the span")
+            distinct, which = np.unique(spans, return_inverse=True)
+            return self._ordered(pa.array(distinct), "the span")[which]
         column = column_of(table, self.column, f"split_by='{self.kind}:{self.column}'")
         if self.kind == "time":
             return self._ordered(column, repr(self.column))
@@ -92,8 +93,7 @@ class Splits:
             both = inside & (split != NONE)
             if both.any():
                 raise ComponentError(
-                    f"splits {self.names[split[both][0]]!r} and {self.names[number]!r} overlap: {int(both.sum())} rows "
-                    f"are in both by {called}"
+                    f"splits {self.names[split[both][0]]!r} and {self.names[number]!r} overlap by {called}"
                 )
             split[inside] = number
         return split

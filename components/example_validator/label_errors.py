@@ -17,12 +17,15 @@ _CLASSES = 20
 def label_errors(
     columns: Mapping[str, pa.Array],
     label: str,
-    bound: float = 0.1,
+    bound: float = 0.2,
     verdict: str = "warn",
     rows: int = 5000,
     seed: int = 42,
 ) -> Check:
-    """The share of labels, in the first `rows`, that a model of the other features confidently contradicts."""
+    """The share of labels, in the first `rows`, that a model of the other features confidently contradicts.
+
+    An upper estimate: labels that depend on what is not among the features look like errors too.
+    """
     from cleanlab.filter import find_label_issues
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
@@ -34,7 +35,8 @@ def in_memory(
     found = [generator.create_accumulator() for generator in generators]
     rows = 0
     for batch in _batches(files, sample_rate):
-        found = [g.add_input(so_far, batch) for g, so_far in zip(generators, found, strict=True)]
+        with np.errstate(invalid="ignore"):  # infinite values have no mean; TFDV says so in its numbers
+            found = [g.add_input(so_far, batch) for g, so_far in zip(generators, found, strict=True)]
         rows += batch.num_rows
         report(f"{called}: {rows} rows")
     if not rows:

@@ -160,8 +160,11 @@ def _prefixes(
 
 
 def _join(*arrays: pa.Array) -> pa.Array:
-    """Row by row, one after the other; nulls add nothing."""
-    return pc.binary_join_element_wise(*arrays, _NOTHING, null_handling="skip")
+    """Row by row, one after the other; nulls add nothing.
+
+    The first argument is never null, because Arrow 10 drops rows in which all are.
+    """
+    return pc.binary_join_element_wise(_NOTHING, *arrays, _NOTHING, null_handling="skip")
 
 
 def _offsets(array: pa.Array) -> NDArray[np.int64]:
