@@ -22,15 +22,15 @@ class Format(StrEnum):
         return self in (Format.JSON, Format.YAML)
 
 
-def emit(format: Format, data: Any, people: Callable[[Terminal, bool], Iterable[str]]) -> None:
-    """Print `data` for machines, or the lines of `people(terminal, wide)`."""
+def emit(format: Format, data: Callable[[], Any], people: Callable[[Terminal, bool], Iterable[str]]) -> None:
+    """Print `data()` for machines, or the lines of `people(terminal, wide)`."""
     to = stdout()
     if format is Format.JSON:
-        to.print(json.dumps(finite(data), indent=2, ensure_ascii=False, default=str))
+        to.print(json.dumps(finite(data()), indent=2, ensure_ascii=False, default=str))
     elif format is Format.YAML:
         import yaml
 
-        to.file.write(yaml.safe_dump(finite(data), sort_keys=False, allow_unicode=True, width=100))
+        to.file.write(yaml.safe_dump(finite(data()), sort_keys=False, allow_unicode=True, width=100))
     else:
         to.lines(people(to, format is Format.WIDE))
 

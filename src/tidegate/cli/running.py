@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from tidegate.cli import plain
-from tidegate.cli.failures import Exit
+from tidegate.cli.failures import CommandError, Exit
 from tidegate.cli.output import Format, emit
 from tidegate.cli.terminal import Terminal, stderr, stdout
 from tidegate.cli.views import outcome
 from tidegate.local.settings import load as load_settings
-from tidegate.local.watch import Observer
+from tidegate.local.watch import Observer, RunView, TaskView
 from tidegate.local.workers import Workers
 from tidegate.store.records import RunRecord
 
@@ -25,10 +25,30 @@ _CODES = {"succeeded": Exit.OK, "cancelled": Exit.INTERRUPTED}
 
 def drive(start: Start, output: Format, quiet: bool) -> int:
     """Run what `start` begins, show how it goes, print what came of it; gives the exit code."""
-    with progress(output, quiet) as observer:
-        record = asyncio.run(_driven(start, observer))
-    emit(output, plain.whole_run(record), lambda to, _wide: outcome.told(record, time.time(), to, quiet))
+    shown = progress(output, quiet)
+    noting = _Noting()
+    try:
+        with shown as observer:
+            record = asyncio.run(_driven(start, noting.before(observer)))
+    except KeyboardInterrupt:  # the third Ctrl-C
+        again = f"`tidegate resume {noting.run}` continues" if noting.run else ""
+        raise CommandError("stopped at once", fix=again, code=Exit.INTERRUPTED) from None
+    emit(output, lambda: plain.whole_run(record), lambda to, _wide: outcome.told(record, time.time(), to, quiet))
     return _CODES.get(record.state, Exit.FAILED)
+
+
+class _Noting:
+    """Keeps the run's id, for when it is stopped before there is anything else to tell."""
+
+    run = ""
+
+    def before(self, observer: Observer | None) -> Observer:
+        def note(view: RunView, changed: Sequence[TaskView]) -> None:
+            self.run = view.id
+            if observer is not None:
+                observer(view, changed)
+
+        return note
 
 
 async def _driven(start: Start, observer: Observer | None) -> RunRecord:

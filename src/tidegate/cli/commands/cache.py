@@ -55,7 +55,7 @@ def ls(
     rows = [(e.component, e.task, e.run, words.ago(e.created, now), words.ago(e.used, now), e.key) for e in entries]
     emit(
         output,
-        [plain.cache_entry(entry) for entry in entries],
+        lambda: [plain.cache_entry(entry) for entry in entries],
         lambda to, wide: table(columns, rows, to, wide) if rows else ["the cache is empty"],
     )
 

@@ -29,7 +29,7 @@ def diff(
     """
     with open_store(store, make=False) as opened:
         found = differences(find_run(opened, left), find_run(opened, right))
-    emit(output, _data(found), lambda to, wide: view.told(found, to, wide))
+    emit(output, lambda: _data(found), lambda to, wide: view.told(found, to, wide))
 
 
 def _data(found: Differences) -> dict[str, Any]:

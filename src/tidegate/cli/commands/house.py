@@ -64,7 +64,7 @@ def gc(
         "size": freed.size,
         "cache_entries": freed.cache_entries,
     }
-    emit(output, data, lambda _to, _wide: [*(f"  {run}" for run in freed.runs), said])
+    emit(output, lambda: data, lambda _to, _wide: [*(f"  {run}" for run in freed.runs), said])
 
 
 def completion(
@@ -97,4 +97,4 @@ def version(output: options.Output = Format.TABLE) -> None:
         except PackageNotFoundError:
             found[library] = "not installed"
     data = {**found, "executable": sys.executable}
-    emit(output, data, lambda _to, _wide: [f"{name} {value}" for name, value in found.items()])
+    emit(output, lambda: data, lambda _to, _wide: [f"{name} {value}" for name, value in found.items()])

@@ -42,7 +42,7 @@ def lineage(
     """
     with open_store(store, make=False) as opened:
         found = ask(opened, find_artifact(opened, artifact), metric, lowest, depth)
-    emit(output, _data(found), lambda to, wide: view.told(found, to, wide))
+    emit(output, lambda: _data(found), lambda to, wide: view.told(found, to, wide))
 
 
 def _data(found: Lineage) -> dict[str, Any]:

@@ -13,7 +13,9 @@ import typer
 from tidegate.cli import completing, options
 from tidegate.cli.failures import CommandError
 from tidegate.cli.references import find_run, find_task, open_store
-from tidegate.store.records import TaskRecord
+from tidegate.cli.terminal import stderr
+from tidegate.store.records import RunRecord, TaskRecord
+from tidegate.store.store import Store
 
 EXAMPLES = {
     "logs": """
@@ -43,7 +45,7 @@ def logs(
         if not task:
             _contents([t for t in record.tasks if t.log])
             return
-        found = find_task(record, task)
+        found = _begun(opened, record, task) if follow else find_task(record, task)
         if found.cached_from and not _exists(found.log):
             found = find_task(find_run(opened, found.cached_from), found.path)
         if not _exists(found.log) and not follow:
@@ -56,6 +58,22 @@ def logs(
             return opened.runs.task(found.run, found.path).state not in ("pending", "running", "waiting")
 
         _print(lambda: opened.runs.task(found.run, found.path).log, tail, ended if follow else None)
+
+
+def _begun(store: Store, run: RunRecord, task: str) -> TaskRecord:
+    """The task, once it has begun. Raises: CommandError where the run ends without it."""
+    waits = False
+    while True:
+        try:
+            return find_task(run, task)
+        except CommandError:
+            if run.state != "running":
+                raise
+        if not waits:
+            stderr().print(f"waiting for a task {task!r} of run {run.id} to begin")
+            waits = True
+        time.sleep(_LOOK_SECONDS)
+        run = store.runs.get(run.id)
 
 
 def _exists(path: str) -> bool:

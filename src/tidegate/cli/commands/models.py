@@ -68,12 +68,13 @@ def ls(
     if trained:
         with open_store(store, make=False) as opened:
             found = [one for one in opened.artifacts.models() if is_a(one, TRAINED)]
-        emit(output, [plain.artifact(one) for one in found], lambda to, wide: view.trained(found, now, to, wide))
+        data = [plain.artifact(one) for one in found]
+        emit(output, lambda: data, lambda to, wide: view.trained(found, now, to, wide))
         return
     pushes = {} if destination and not _has_store(store) else _pushes(store)
     places = [destination] if destination else sorted({path.parent.parent for path in pushes})
     listed = [(version, pushes.get(version.path)) for version in _versions(places, name)]
-    emit(output, [_data(*one) for one in listed], lambda to, wide: view.pushed(listed, now, to, wide))
+    emit(output, lambda: [_data(*one) for one in listed], lambda to, wide: view.pushed(listed, now, to, wide))
 
 
 @models.command("keygen", cls=Command, context_settings=SETTINGS)
@@ -125,7 +126,7 @@ def verify(
         files = [f"  {file}" for file in verdict.files] if wide else []
         return [f"{mark}  {found.name} {found.version}: {verdict.reason}", *files]
 
-    emit(output, data, told)
+    emit(output, lambda: data, told)
     if not verdict.valid:
         raise typer.Exit(Exit.FAILED)
 

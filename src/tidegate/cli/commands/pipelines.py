@@ -103,7 +103,7 @@ def lint(
 
     found = findings(graph_of(load(pipeline, store)), mapped)
     data = [{"level": f.level.value, "rule": f.rule, "where": f.where, "message": f.message} for f in found]
-    emit(output, data, lambda to, _wide: _report(found, to))
+    emit(output, lambda: data, lambda to, _wide: _report(found, to))
     bad = (Level.ERROR, Level.WARNING) if strict else (Level.ERROR,)
     if any(finding.level in bad for finding in found):
         raise typer.Exit(Exit.FAILED)

@@ -71,7 +71,7 @@ def run(
         loaded = load(pipeline, store)
         if dry_run:
             found = _foresee(loaded, given, opened, not no_cache, after)
-            emit(output, _data(found), lambda to, wide: _told(found, to, wide))
+            emit(output, lambda: _data(found), lambda to, wide: _told(found, to, wide))
             return
         from tidegate.cli.running import drive
 

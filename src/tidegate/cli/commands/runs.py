@@ -39,7 +39,7 @@ def runs(
         records = [r for r in opened.runs.listing(pipeline) if not state or r.state == state][:limit]
     emit(
         output,
-        [plain.run(record) for record in records],
+        lambda: [plain.run(record) for record in records],
         lambda to, wide: view.listing(records, time.time(), to, wide) if records else ["no runs"],
     )
 
@@ -50,4 +50,4 @@ def show(run: options.Run, store: options.Store = None, output: options.Output =
     """
     with open_store(store, make=False) as opened:
         record = find_run(opened, run)
-    emit(output, plain.whole_run(record), lambda to, wide: view.whole(record, time.time(), to, wide))
+    emit(output, lambda: plain.whole_run(record), lambda to, wide: view.whole(record, time.time(), to, wide))
