@@ -49,7 +49,7 @@ def make() -> None:
     if all(making.is_current(recipe) for recipe in (control, *others)) and (TEST / tests.digest()).is_file():
         return
     uv = bootstrap_uv()
-    making.make([control, *others], uv, lambda line: print(line, flush=True))
+    making.make([control, *others], uv, lambda line: print(f"{line}\n", end="", flush=True))
     make_tests(tests, uv)
     command = CONTROL / "bin/tidegate"
     command.write_text(COMMAND.format(python=control.interpreter), encoding="utf-8")

@@ -16,21 +16,9 @@ from typing import Any
 from tidegate.local.daemon import processes, wire
 from tidegate.local.daemon.main import TAKEN
 
-_PACKAGE = Path(__file__).parent / "daemon"
+_BOOT = Path(__file__).parent / "daemon/boot.py"
 _LONGEST_SOCKET = 100  # bytes; Linux stops at 107
 _COMING_UP = 10.0  # seconds
-
-# The daemon's code comes from this installation, under a name of its own, whatever the environment has of tidegate.
-_BOOT = """
-import importlib.util, sys
-folder = sys.argv.pop(1)
-spec = importlib.util.spec_from_file_location(
-    "tidegate_worker", folder + "/__init__.py", submodule_search_locations=[folder])
-sys.modules["tidegate_worker"] = package = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(package)
-from tidegate_worker.main import main
-main(sys.argv[1:])
-"""
 
 
 class NoWorker(Exception):  # noqa: N818
@@ -129,7 +117,7 @@ async def once(python: Path, env: Mapping[str, str]) -> tuple[Connection, subpro
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [str(python), "-P", "-c", _BOOT, str(_PACKAGE), "once"],
+            [str(python), "-P", str(_BOOT), "once"],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -210,7 +198,7 @@ async def _start(path: Path, python: Path, env: Mapping[str, str], preload: Sequ
     """Start a worker and wait until it can be connected to, or has left that to another one started just before."""
     with path.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
-            [str(python), "-P", "-c", _BOOT, str(_PACKAGE), "serve", str(path), f"{idle:g}", *preload],
+            [str(python), "-P", str(_BOOT), "serve", str(path), f"{idle:g}", *preload],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

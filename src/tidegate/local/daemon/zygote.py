@@ -43,6 +43,8 @@ def grow(place: int, controls: Sequence[socket.socket], modules: Sequence[str | 
         # The supervisor sees us go, and tasks that need the module run without it and say what is wrong with it.
         sys.stderr.write(f"preload {modules[place]}: {type(error).__name__}: {error}\n")
         os._exit(1)
+    for flush in (sys.stdout.flush, sys.stderr.flush, processes.flush_c_streams):
+        flush()  # or each child would say once more what an import left in a buffer
     gc.collect()
     gc.freeze()
     successor = 0
