@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,11 @@ class Played:
     errors: dict[str, str] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     works: dict[str, Work] = field(default_factory=dict)
+    history: list[tuple[str, str]] = field(default_factory=list)
+    """(`start` or the end's state, path), in order; an engine that came back starts a running task again."""
+    started_after_cancel: list[str] = field(default_factory=list)
     most_at_once: int = 0
+    most_cores: float = 0.0
     ended: RunEnded | None = None
     events: list[Event] = field(default_factory=list)
 
@@ -67,7 +71,7 @@ def play(
     max_tasks: int = 0,
     seed: int = 0,
     cancel_after: int | None = None,
-    die_after: set[int] = frozenset(),  # type: ignore[assignment]
+    die_after: Collection[int] = (),
 ) -> Played:
     """Run to the end; after `die_after` events the engine forgets everything but the events, and resumes."""
     chance = random.Random(seed)
@@ -88,6 +92,9 @@ def play(
                     assert work.path not in ended, f"{work.path} started after its end"
                     running[work.path] = action
                     played.started.append(work.path)
+                    played.history.append(("start", work.path))
+                    if state is not None and state.cancels:
+                        played.started_after_cancel.append(work.path)
                     played.works[work.path] = work
                 case Stop(path):
                     assert path in running
@@ -97,17 +104,23 @@ def play(
                     assert path not in ended, f"{path} ended twice"
                     ended.add(path)
                     played.states[path] = str(settled)
+                    played.history.append((str(settled), path))
                     played.errors[path] = error
                 case RunEnded():
                     assert played.ended is None
                     played.ended = action
         played.most_at_once = max(played.most_at_once, len(running))
+        cores = sum(getattr(each.work.executor, "cpu", 0) or 1.0 for each in running.values())
+        played.most_cores = max(played.most_cores, cores)
 
     def tell(event: Event) -> None:
         nonlocal state
         played.events.append(event)
         state, todo = advance(graph, state, event)
         perform(todo)
+        again, nothing = advance(graph, state, event)
+        if isinstance(event, TaskSucceeded | TaskFailed):  # told twice, it means nothing
+            assert again is state or (again == state and not nothing)
 
     perform(actions)
     count = 0

@@ -1,6 +1,5 @@
 """The scheduler's behaviour, construct by construct, on pipelines compiled by kfp itself."""
 
-
 from __future__ import annotations
 
 import pytest

@@ -31,7 +31,8 @@ from tidegate.graph.work import ArtifactType, Container, Importer
 from tidegate.spec import json_text
 from tidegate.spec.errors import Problem, SpecError
 from tidegate.spec.messages import pb
-from tidegate.spec.pipeline import Pipeline, parameter_type, plain, typed
+from tidegate.spec.pipeline import Pipeline, parameter_type
+from tidegate.spec.values import plain, typed
 
 _STEP = re.compile(r"\[(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d+))\]")
 _COPY = re.compile(r"-[0-9]+$")

@@ -10,7 +10,7 @@ from typing import Any
 from tidegate.graph import placeholders
 from tidegate.graph.work import Artifact, ArtifactType, Container, Outputs, Work
 from tidegate.spec import json_text
-from tidegate.spec.pipeline import typed
+from tidegate.spec.values import typed
 
 OUTPUT_FILE = "executor_output.json"
 

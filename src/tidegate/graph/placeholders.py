@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.graph.values import text_of
+from tidegate.spec.values import text_of
 
 _PLACEHOLDER = re.compile(r"\{\{\$([^{}]*)\}\}")
 _STEP = re.compile(r"""\.(?P<name>[A-Za-z_]+)|\[(?P<quote>''|'|\\?")(?P<key>.*?)(?P=quote)\]|\[(?P<index>\d{1,9})\]""")

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from tidegate.graph import placeholders
 from tidegate.graph.model import Binding, Component, Constant, Dag, FinalStatus, FromInput, FromTask, Parameter, Task
 from tidegate.graph.resources import bytes_of, cores_of, count_of
-from tidegate.graph.values import ValueMismatchError, final_status, fit, pick
+from tidegate.graph.values import final_status, pick
 from tidegate.graph.work import Artifact, Container, Importer, Outputs, Work
 from tidegate.local.events import TaskState
 from tidegate.local.state import Inputs, Node, join
-from tidegate.spec.pipeline import typed
+from tidegate.spec.values import ValueMismatchError, fit, typed
 
 
 class Nodes(Protocol):

@@ -21,8 +21,9 @@ from tidegate.graph import placeholders
 from tidegate.graph.expressions import ExpressionError
 from tidegate.graph.model import Component, Constant, Dag, Graph, Task
 from tidegate.graph.placeholders import PlaceholderError
-from tidegate.graph.values import ValueMismatchError, items_of
-from tidegate.graph.work import Container, Outputs, Work
+from tidegate.graph.values import items_of
+from tidegate.graph.work import Outputs
+from tidegate.local import capacity
 from tidegate.local import inputs as resolving
 from tidegate.local.events import (
     Action,
@@ -42,6 +43,7 @@ from tidegate.local.events import (
     Wake,
 )
 from tidegate.local.state import Capacity, Inputs, Node, State, join
+from tidegate.spec.values import ValueMismatchError
 
 MAX_NODES = 500_000
 """Tasks, loops and iterations that one run may hold; a loop that would go beyond fails."""
@@ -51,8 +53,8 @@ _ENDS = (*_GOOD, TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED)
 
 def start(graph: Graph, event: RunStarted) -> tuple[State, tuple[Action, ...]]:
     """The run's first state and actions. `event.parameters` are checked and complete (`spec.check_parameters`)."""
-    capacity = Capacity(event.cpu, event.memory, event.max_tasks)
-    state = State(Map(), Map(), 0, 0, replace(capacity, tasks=0), capacity, dict(event.names))
+    whole = Capacity(event.cpu, event.memory, event.max_tasks)
+    state = State(Map(), Map(), 0, 0, replace(whole, tasks=0), whole, dict(event.names))
     step = _Step(graph, state)
     assert isinstance(graph.root.body, Dag)
     step.open_dag("", "dag", None, "", graph.root.body, Inputs(dict(event.parameters), {}), False)
@@ -142,7 +144,9 @@ class _Step:
             self._queue(replace(node, attempt=node.attempt + 1))
 
     def cancel(self) -> None:
-        self.cancels = min(2, self.cancels + 1)
+        if self.cancels == 2:
+            return
+        self.cancels += 1
         for path in sorted(self.state.nodes):
             node = self.nodes[path]
             if node.work is None or not self._is_cancelled(node):
@@ -270,27 +274,12 @@ class _Step:
         else:
             settings = resolving.settings(task, dag, self.nodes, self.state.names) if task.settings else {}
             work = resolving.work(node.path, task, given, self.state.names, settings)
-            if refusal := self._too_big(work):
+            if refusal := capacity.refusal(work, self.state.capacity):
                 self._settle(replace(node, work=work), TaskState.FAILED, error=refusal)
             else:
                 self._queue(replace(node, work=work, attempt=1, inputs=given))
 
     # ------------------------------------------------------------ capacity
-    def _too_big(self, work: Work) -> str:
-        cpu, memory = _needs(work)
-        has = self.state.capacity
-        if isinstance(work.executor, Container) and work.executor.cpu > has.cpu > 0:
-            return (
-                f"asks for {cpu:g} cores, and there are {has.cpu:g}: "
-                "lower its set_cpu_limit, or raise [tool.tidegate.limits] cpu"
-            )
-        if memory > has.memory > 0:
-            return (
-                f"asks for {memory / 2**20:,.0f} MiB of memory, and there are {has.memory / 2**20:,.0f}: "
-                "lower its set_memory_limit, or raise [tool.tidegate.limits] memory"
-            )
-        return ""
-
     def _queue(self, node: Node) -> None:
         self.nodes[node.path] = replace(node, state=TaskState.PENDING)
         self.ready[self.tail] = node.path
@@ -307,29 +296,19 @@ class _Step:
         else:
             return False
         assert node.work is not None
-        cpu, memory = self._share(node.work)
-        free, limit = self.free, self.state.capacity.tasks
-        if (
-            cpu > free.cpu + 1e-9
-            or (memory > free.memory and self.state.capacity.memory)
-            or (limit and free.tasks >= limit)
-        ):
+        after = capacity.without(self.free, node.work, self.state.capacity)
+        if after is None:
             return False
         del self.ready[self.head]
         self.head += 1
-        self.free = Capacity(free.cpu - cpu, free.memory - memory, free.tasks + 1)
+        self.free = after
         self.nodes[node.path] = replace(node, state=TaskState.RUNNING)
         self.actions.append(Start(node.work, node.attempt))
         return True
 
     def _release(self, node: Node) -> None:
         assert node.work is not None
-        cpu, memory = self._share(node.work)
-        self.free = Capacity(self.free.cpu + cpu, self.free.memory + memory, self.free.tasks - 1)
-
-    def _share(self, work: Work) -> tuple[float, int]:
-        cpu, memory = _needs(work)
-        return min(cpu, self.state.capacity.cpu), memory
+        self.free = capacity.returned(self.free, node.work, self.state.capacity)
 
     # ------------------------------------------------------------ ending
     def _settle(self, node: Node, state: TaskState, outputs: Outputs | None = None, error: str = "") -> None:
@@ -421,9 +400,3 @@ def _state_of(node: Node) -> TaskState:
 def _said(node: Node) -> str:
     """A leaf's error with its path; what a DAG says has one already."""
     return f"{node.path}: {node.error}" if node.kind == "task" or "/" not in node.error.split(":")[0] else node.error
-
-
-def _needs(work: Work) -> tuple[float, int]:
-    if isinstance(work.executor, Container):
-        return work.executor.cpu or 1.0, work.executor.memory
-    return 0.0, 0

@@ -11,8 +11,11 @@ from typing import Any
 from tidegate.spec.errors import Problem
 from tidegate.spec.messages import pb
 from tidegate.spec.pipeline import Pipeline, parameter_type
+from tidegate.spec.values import ValueMismatchError, fit, plain
 
-_NAME = re.compile(r"[^\x00-\x1f/\\]{1,253}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]+")
+_MAX_NAME = 200
+"""Bytes; names become those of files and folders."""
 _MAX_NESTING = 40
 
 
@@ -35,8 +38,11 @@ class _Checker:
 
     def _names(self, where: str, names: Any) -> Iterator[Problem]:
         for name in sorted(names):
-            if not _NAME.fullmatch(name) or name in (".", ".."):
-                yield Problem(where, f"{name!r} cannot be a name: 1 to 253 characters, no slash, no control character")
+            if not _NAME.fullmatch(name) or name in (".", "..") or len(name.encode()) > _MAX_NAME:
+                shown = repr(name) if len(name) < 80 else f"{name[:80]!r}..."
+                yield Problem(
+                    where, f"{shown} cannot be a name: 1 to {_MAX_NAME} bytes, no slash, no control character, not `..`"
+                )
 
     def _recursion(self) -> Iterator[Problem]:
         uses = {
@@ -56,6 +62,9 @@ class _Checker:
         inputs, outputs = component.input_definitions, component.output_definitions
         for names in (inputs.parameters, inputs.artifacts, outputs.parameters, outputs.artifacts):
             yield from self._names(where, names)
+        for name in sorted(outputs.artifacts):
+            if name.startswith(".") or name == "executor_output.json":
+                yield Problem(f"{where}.outputDefinitions", f"an output artifact cannot be called {name!r}: rename it")
         match component.WhichOneof("implementation"):
             case "dag":
                 yield from self._dag(f"{where}.dag", component)
@@ -113,16 +122,19 @@ class _Checker:
             place = f"{where}.inputs.parameters.{name}"
             kind = source.WhichOneof("kind")
             if kind == "component_input_parameter":
-                if source.component_input_parameter not in parent.input_definitions.parameters:
-                    yield Problem(
-                        place, f"the enclosing pipeline has no parameter {source.component_input_parameter!r}"
-                    )
+                outer, declared = source.component_input_parameter, parent.input_definitions.parameters
+                if outer not in declared:
+                    yield Problem(place, f"the enclosing pipeline has no parameter {outer!r}{_near(outer, declared)}")
+                elif not source.parameter_expression_selector:
+                    yield from _met(place, f"parameter {outer!r}", declared[outer], used, name)
+            elif kind == "runtime_value":
+                yield from _constant(place, source.runtime_value, used, name)
             elif kind in ("task_output_parameter", "task_final_status"):
                 chosen = getattr(source, kind)
                 edges.add(chosen.producer_task)
                 if chosen.producer_task not in tasks:
                     yield Problem(place, f"no task {chosen.producer_task!r} here{_near(chosen.producer_task, tasks)}")
-                elif kind == "task_output_parameter":
+                elif kind == "task_output_parameter" and not source.parameter_expression_selector:
                     yield from self._type(place, tasks[chosen.producer_task], chosen.output_parameter_key, used, name)
             elif kind is None:
                 yield Problem(place, "bound to nothing")
@@ -130,8 +142,9 @@ class _Checker:
             place = f"{where}.inputs.artifacts.{name}"
             kind = source.WhichOneof("kind")
             if kind == "component_input_artifact":
-                if source.component_input_artifact not in parent.input_definitions.artifacts:
-                    yield Problem(place, f"the enclosing pipeline has no artifact {source.component_input_artifact!r}")
+                outer, known = source.component_input_artifact, parent.input_definitions.artifacts
+                if outer not in known:
+                    yield Problem(place, f"the enclosing pipeline has no artifact {outer!r}{_near(outer, known)}")
             elif kind == "task_output_artifact":
                 chosen = source.task_output_artifact
                 edges.add(chosen.producer_task)
@@ -174,12 +187,8 @@ class _Checker:
                 where, f"task {producer.component_ref.name!r} makes no parameter {key!r}{_near(key, outputs)}"
             )
             return
-        if name not in used.input_definitions.parameters or producer.WhichOneof("iterator"):
-            return
-        made, wanted = parameter_type(outputs[key]), parameter_type(used.input_definitions.parameters[name])
-        numbers = {"NUMBER_INTEGER", "NUMBER_DOUBLE"}
-        if made != wanted and not {made, wanted} <= numbers and wanted != "STRING" and made != "STRING":
-            yield Problem(where, f"expects {wanted}, and {key!r} is {made}")
+        if not producer.WhichOneof("iterator"):  # a loop gives lists, whatever its DAG declares
+            yield from _met(where, f"output {key!r}", outputs[key], used, name)
 
     def _dag_outputs(self, where: str, component: pb.ComponentSpec) -> Iterator[Problem]:
         tasks, outputs = component.dag.tasks, component.dag.outputs
@@ -205,6 +214,29 @@ class _Checker:
     def _outputs(self, task: Any) -> pb.ComponentOutputsSpec:
         component = self.spec.components.get(task.component_ref.name)
         return component.output_definitions if component is not None else pb.ComponentOutputsSpec()
+
+
+def _met(where: str, what: str, made: Any, used: pb.ComponentSpec, name: str) -> Iterator[Problem]:
+    """Whether what one side makes can be what the other takes; text can be anything, until the run shows it."""
+    if name not in used.input_definitions.parameters:
+        return
+    has, wanted = parameter_type(made), parameter_type(used.input_definitions.parameters[name])
+    numbers = {"NUMBER_INTEGER", "NUMBER_DOUBLE"}
+    if has != wanted and "STRING" not in (has, wanted) and not {has, wanted} <= numbers:
+        yield Problem(where, f"expects {wanted}, and {what} is {has}")
+
+
+def _constant(where: str, value: Any, used: pb.ComponentSpec, name: str) -> Iterator[Problem]:
+    declared = used.input_definitions.parameters.get(name) if name in used.input_definitions.parameters else None
+    if value.WhichOneof("value") != "constant" or declared is None:
+        return
+    constant = plain(value.constant)
+    if constant is None or (isinstance(constant, str) and "{{$" in constant):
+        return
+    try:
+        fit(constant, parameter_type(declared))
+    except ValueMismatchError as error:
+        yield Problem(where, str(error))
 
 
 def _near(name: str, names: Any) -> str:

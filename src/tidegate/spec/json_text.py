@@ -9,6 +9,7 @@ from typing import Any
 MAX_DEPTH = 100
 """As deep as protobuf's own JSON parser goes."""
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(text: str, max_depth: int = MAX_DEPTH) -> Any:
@@ -19,4 +20,7 @@ def parse(text: str, max_depth: int = MAX_DEPTH) -> Any:
             depth += (mark[0] in ("[", "{")) - (mark[0] in ("]", "}"))
             if depth > max_depth:
                 raise ValueError(f"nested deeper than {max_depth} levels")
-    return json.loads(text)
+    value = json.loads(text)
+    if _SURROGATE.search(text):  # half of a pair is no text: protobuf and files refuse it, each in its own way
+        json.dumps(value, ensure_ascii=False).encode()
+    return value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import yaml
 from google.protobuf import json_format
 
+from tidegate.spec import json_text
 from tidegate.spec.checking import check
 from tidegate.spec.errors import Problem, SpecError
 from tidegate.spec.messages import pb
@@ -23,22 +23,13 @@ def load(text: str | bytes, where: str = "") -> Pipeline:
 
     Raises: SpecError with every problem found: not YAML, not a PipelineSpec, tasks that do not exist, cycles, ...
     """
-    documents = _documents(text, where)
-    main = documents[0]
-    if "pipelineSpec" in main:  # a Vertex job
-        job, main = main, main["pipelineSpec"]
-        if not isinstance(main, dict):
-            raise _refused(where, "pipelineSpec: expected a mapping")
-        main = _with_job_values(main, job.get("runtimeConfig"))
+    main, platforms = _parts(_documents(text, where), where)
     if "root" not in main:
         found = ", ".join(sorted(map(str, main))[:6]) or "nothing"
         raise _refused(
             where,
             f"this is not a compiled pipeline (no `root`; found: {found}). Compile it: `tidegate compile PIPELINE.py`",
         )
-    platforms: dict[str, Any] = {}
-    for document in documents[1:]:
-        platforms |= document.get("platforms") or {}
     spec = pb.PipelineSpec()
     deployment = pb.PipelineDeploymentConfig()
     try:
@@ -46,12 +37,37 @@ def load(text: str | bytes, where: str = "") -> Pipeline:
         json_format.ParseDict(
             main.get("deploymentSpec") or {}, deployment, ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH
         )
-    except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except Exception as error:  # protobuf's parser lets through whatever its conversions raise
         raise _refused(where, f"not a PipelineSpec: {error}") from None
     pipeline = Pipeline(spec.pipeline_info.name or "pipeline", spec, deployment, platforms, where)
     if problems := check(pipeline):
         raise SpecError(problems)
     return pipeline
+
+
+def _parts(documents: list[dict[str, Any]], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The PipelineSpec and the platform specs, in whichever wrapping they come."""
+    main = documents[0]
+    extra = documents[1:]
+    for document in documents:
+        if document.get("kind") == "PipelineVersion":  # kfp's `kubernetes_manifest_format`
+            main = _mapping(document.get("spec"), where, "spec")
+            extra = [_mapping(main.get("platformSpec"), where, "platformSpec")]
+    if "pipelineSpec" in main:
+        outer, main = main, _mapping(main["pipelineSpec"], where, "pipelineSpec")
+        main = _with_job_values(main, _mapping(outer.get("runtimeConfig"), where, "runtimeConfig"), where)
+    platforms: dict[str, Any] = {}
+    for document in extra:
+        platforms |= _mapping(document.get("platforms"), where, "platforms")
+    return main, platforms
+
+
+def _mapping(value: Any, where: str, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _refused(where, f"{what}: expected a mapping, found {type(value).__name__}")
+    return value
 
 
 class _Loader(yaml.CSafeLoader):
@@ -87,11 +103,11 @@ def _documents(text: str | bytes, where: str) -> list[dict[str, Any]]:
     if len(text) > MAX_BYTES:
         raise _refused(where, f"{len(text) >> 20} MiB of pipeline; at most {MAX_BYTES >> 20} are read")
     try:
-        text = text.decode("utf-8") if isinstance(text, bytes) else text
-    except UnicodeDecodeError as error:
-        raise _refused(where, f"not UTF-8 text (byte {error.start})") from None
+        text = (text if isinstance(text, bytes) else text.encode()).decode()
+    except UnicodeError as error:
+        raise _refused(where, f"not UTF-8 text: {error}") from None
     try:
-        documents = [_json(text)] if text.lstrip().startswith("{") else _yaml(text, where)
+        documents = [json_text.parse(text, MAX_DEPTH)] if text.lstrip().startswith("{") else _yaml(text, where)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f"{where}:{mark.line + 1}" if mark else where
@@ -106,34 +122,12 @@ def _documents(text: str | bytes, where: str) -> list[dict[str, Any]]:
     return documents
 
 
-def _json(text: str) -> Any:
-    depth = deepest = 0
-    inside = escaped = False
-    for character in text:  # json recurses in C: look before it leaps
-        if inside:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                inside = False
-        elif character == '"':
-            inside = True
-        elif character in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "}]":
-            depth -= 1
-    if deepest > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-    return json.loads(text)
-
-
-def _with_job_values(main: dict[str, Any], runtime: Any) -> dict[str, Any]:
+def _with_job_values(main: dict[str, Any], runtime: dict[str, Any], where: str) -> dict[str, Any]:
     """A Vertex job's parameter values become the pipeline's defaults."""
-    values = (runtime or {}).get("parameterValues") or {}
-    declared = ((main.get("root") or {}).get("inputDefinitions") or {}).get("parameters") or {}
-    for name, value in values.items():
+    root = _mapping(main.get("root"), where, "root")
+    inputs = _mapping(root.get("inputDefinitions"), where, "inputDefinitions")
+    declared = _mapping(inputs.get("parameters"), where, "parameters")
+    for name, value in _mapping(runtime.get("parameterValues"), where, "parameterValues").items():
         if isinstance(declared.get(name), dict):
             declared[name] = declared[name] | {"defaultValue": value, "isOptional": True}
     return main
