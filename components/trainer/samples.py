@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from tidegate.components.errors import ComponentError
 from tidegate.components.tfrecord import decode_examples, read_records, split_names, split_paths
@@ -64,14 +63,14 @@ def _first(examples: str | Path, split: str, count: int) -> list[bytes]:
     found: list[bytes] = []
     for path in split_paths(examples, split):
         for batch in read_records(path):
-            found += [bytes(each) for each in islice(batch.to_pylist(), count - len(found))]
+            found += [bytes(each) for each in islice(batch, count - len(found))]
             if len(found) >= count:
                 return found
     return found
 
 
 def _rows(requests: list[bytes]) -> list[dict[str, Any]]:
-    batch = decode_examples(pa.array(requests, pa.large_binary()))
+    batch = decode_examples(requests, "the samples")
     return [{name: _json(value) for name, value in row.items() if value is not None} for row in batch.to_pylist()]
 
 
