@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +44,7 @@ def main() -> int:
 def make() -> None:
     control = making.Recipe("control plane", CONTROL, making.LOCKS / "dev.lock", making.LOCKS_PYTHON)
     tests = making.Recipe("tests", TEST, making.LOCKS / "test.lock", making.LOCKS_PYTHON)
-    others = [replace(recipe, beside=TEST) for recipe in making.recipes(settings.load(ROOT))]
+    others = making.recipes(settings.load(ROOT))
     if all(making.is_current(recipe) for recipe in (control, *others)) and (TEST / tests.digest()).is_file():
         return
     uv = bootstrap_uv()

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
+from tidegate.local.making import is_whole
 from tidegate.local.settings import HOST, EnvironmentSettings, Settings
 
 _PASSED = (
@@ -81,9 +82,10 @@ def resolve(settings: Settings, image: str) -> Environment:
     if found.name == HOST:
         return Environment(HOST, Path(sys.prefix), found.preload, found.env, found.pass_env)
     environment = Environment(found.name, found.path, found.preload, found.env, found.pass_env)
-    if not environment.python.exists():
+    if not environment.python.exists() or (found.lock and not is_whole(found.path)):
+        state = "was not made to its end" if found.path.is_dir() else "has not been made yet"
         raise NoEnvironment(
-            f"the environment {found.name!r}, which stands for the image {image!r}, is missing at {found.path}; "
+            f"the environment {found.name!r}, which stands for the image {image!r}, {state} (at {found.path}); "
             f"make it by: {make_command(settings)}"
         )
     return environment

@@ -77,9 +77,14 @@ def recipe(settings: Settings, environment: EnvironmentSettings) -> Recipe:
     if own.is_file():
         return Recipe(environment.name, environment.path, own, f"{sys.version_info.major}.{sys.version_info.minor}")
     if brought.is_file():
-        return Recipe(environment.name, environment.path, brought, LOCKS_PYTHON)
+        return Recipe(environment.name, environment.path, brought, LOCKS_PYTHON, tests_folder(settings.root))
     known = ", ".join(sorted(path.name for path in LOCKS.glob("*.lock")))
     raise CannotMake(f"environment {environment.name!r}: no lock {own}; those that tidegate brings are {known}")
+
+
+def tests_folder(root: Path) -> Path | None:
+    """In the checkout at `root`, where what tests need is installed."""
+    return root / ".venvs/test" if root / "src/tidegate" == PACKAGE else None
 
 
 def is_current(recipe: Recipe) -> bool:
