@@ -34,14 +34,12 @@ def train(
 
     Raises: ComponentError for what the user can mend; whatever run_fn raises.
     """
-    from tidegate.components.autograph import leave_keras_alone
     from tidegate.components.fn_args import call, fn_args
     from tidegate.components.legacy_keras import keep_out_autograph
     from tidegate.components.trainer.samples import write_samples
     from tidegate.components.trainer.watching import watching
 
     keep_out_autograph()
-    leave_keras_alone()
     set_seeds(seed)
     run_fn = function_of(load_module(module), "run_fn")
     Path(model_run).mkdir(parents=True, exist_ok=True)
