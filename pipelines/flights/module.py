@@ -1,4 +1,4 @@
-"""Will the flight arrive more than 15 minutes late? A TFX user module: preprocessing_fn and run_fn, as TFX wants them."""
+"""Will the flight arrive more than 15 minutes late? preprocessing_fn and run_fn, as TFX wants them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
         angle = angles[name] * (2.0 * 3.141592653589793 / period)
         outputs[f"{name}_sin"], outputs[f"{name}_cos"] = tf.sin(angle), tf.cos(angle)
     for name in WORDS:
-        outputs[name] = tft.compute_and_apply_vocabulary(_dense(inputs[name], ""), num_oov_buckets=1, vocab_filename=name)
+        outputs[name] = tft.compute_and_apply_vocabulary(
+            _dense(inputs[name], ""), num_oov_buckets=1, vocab_filename=name
+        )
     outputs["hour"] = tf.clip_by_value(_dense(inputs["hour"], 0), 0, HOURS - 1)
     outputs["weekday"] = tf.clip_by_value(_dense(inputs["weekday"], 0), 0, WEEKDAYS - 1)
     outputs[LABEL] = _dense(inputs[LABEL], 0)
@@ -74,7 +76,9 @@ def _model(transform: tft.TFTransformOutput, learning_rate: float, units: int) -
         hidden = keras.layers.Dense(width, activation="relu")(hidden)
         hidden = keras.layers.Dropout(0.2)(hidden)
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid", name="probability")(hidden))
-    model.compile(keras.optimizers.legacy.Adam(learning_rate), "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")])
+    model.compile(
+        keras.optimizers.legacy.Adam(learning_rate), "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")]
+    )
     return model
 
 

@@ -31,9 +31,16 @@ SCHEMA = (HERE / "schema.pbtxt").read_text(encoding="utf-8")
 REQUIREMENTS = (HERE / "requirements.yaml").read_text(encoding="utf-8")
 
 
+def flights_of(span, window, splits, input_base, source):
+    """The months up to `span`, split in their order: the last one judges."""
+    read = example_gen(input_base=input_base, span=span, window=window, splits=splits, split_by="span", module=source)
+    return read.outputs["examples"]
+
+
 @dsl.pipeline(name="flights", description=__doc__.splitlines()[0])
 def flights(
     span: int = 6,
+    previous_span: int = 5,
     window: int = 4,
     splits: Dict = {"train": 3, "eval": 1},  # noqa: B006, UP006
     destination: str = "models",
@@ -48,6 +55,7 @@ def flights(
 ):
     """Args:
     span: the month (1 to 12) that judges the model.
+    previous_span: the month that judged the model before: drift is measured from its window's statistics.
     window: months in all, `span` the last.
     splits: how many of them, in order, to learn from and to judge on.
     destination: folder of the pushed models.
@@ -60,17 +68,18 @@ def flights(
     schema: the curated schema, text format.
     requirements: what blesses a model, YAML.
     """
-    examples = example_gen(
-        input_base=input_base,
-        span=span,
-        window=window,
-        splits=splits,
-        split_by="span",
-        module=source,
-    ).outputs["examples"]
+    examples = flights_of(span, window, splits, input_base, source)
     statistics = statistics_gen(examples=examples).outputs["statistics"]
+    before = statistics_gen(examples=flights_of(previous_span, window, splits, input_base, source))
     curated = schema_importer(schema_text=schema, statistics=statistics).outputs["schema"]
-    checked = example_validator(statistics=statistics, schema=curated, examples=examples, policy=policy, label="late")
+    checked = example_validator(
+        statistics=statistics,
+        schema=curated,
+        examples=examples,
+        previous_statistics=before.outputs["statistics"],
+        policy=policy,
+        label="late",
+    )
     transformed = transform(examples=examples, schema=curated, module=module).after(checked)
     trained = trainer(
         examples=transformed.outputs["transformed_examples"],

