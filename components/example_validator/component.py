@@ -51,7 +51,7 @@ def example_validator(
         label=label,
         environment=environment,
     )
-    anomalies.metadata["split_names"] = json.dumps(sorted({one.split for one in judged.anomalies}))
+    anomalies.metadata["split_names"] = json.dumps(judged.splits)
     anomalies.metadata["blocked"] = bool(judged.blocking)
     anomalies.metadata["policy"] = policy
     anomalies.metadata["anomalies"] = len(judged.anomalies)

@@ -17,7 +17,7 @@ from tidegate.components.tfrecord import decode_examples, read_examples, read_re
 from tidegate.components.tfrecord.columns import single_values
 
 _DIGESTS = 2_000_000  # rows of a split that are compared with one another
-_DECODED = 1024
+_DECODED = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +68,4 @@ def whole_column(files: Sequence[Path], name: str, kind: int) -> pa.Array:
     """
     schema = schema_pb2.Schema()
     schema.feature.add(name=name, type=kind)
-    return pa.concat_arrays([single_values(name, batch.column(0)) for batch in read_examples(files, schema, _DECODED)])
+    return pa.concat_arrays([single_values(name, batch.column(0)) for batch in read_examples(files, schema)])

@@ -25,6 +25,7 @@ _SHOWN = 20
 @dataclass(frozen=True, slots=True)
 class Judgement:
     policy: str
+    splits: tuple[str, ...]
     anomalies: tuple[Anomaly, ...]
     checks: tuple[Check, ...]
     distances: tuple[Distance, ...]
@@ -87,7 +88,7 @@ def validate_examples(
         said += anomalous
         distances += far
     checked = run_checks(examples, found, known, label) if examples and policy != "off" else []
-    judged = Judgement(policy, tuple(said), tuple(checked), tuple(distances))
+    judged = Judgement(policy, tuple(found), tuple(said), tuple(checked), tuple(distances))
     _write_summary(Path(anomalies), judged)
     for line in judged.telling:
         print(f"told: {line}")

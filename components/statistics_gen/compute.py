@@ -19,8 +19,8 @@ from tidegate.components.errors import ComponentError
 from tidegate.components.progress import report
 from tidegate.components.tfrecord import decode_examples, read_records
 
-_DECODED = 1024  # rows: bigger batches decode slower a row
-_COUNTED = 32  # decoded batches that TFDV takes at once
+_DECODED = 16384  # rows that are decoded together
+_COUNTED = 4  # decoded batches that TFDV takes together
 
 
 def in_memory(

@@ -10,11 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.components.errors import ComponentError
+from tidegate.components.tfrecord.decode import BYTES, FLOATS, INTS, LIST_TYPES, UnusualError, decode_columns
 from tidegate.components.tfrecord.encode import encode_examples
 from tidegate.components.tfrecord.records import RecordWriter, read_records
 
 STEM = "data_tfrecord"
 BATCH_ROWS = 16384
+_KINDS = {1: BYTES, 2: INTS, 3: FLOATS}  # schema_pb2.FeatureType
 
 
 def split_folder(examples: str | Path, split: str) -> Path:
@@ -91,8 +93,9 @@ def read_examples(
     """Decode TFRecord files of tf.Examples, in order.
 
     Columns are large_list<int64 | float | large_binary>, sorted by name; null where an example has not the feature.
-    Without `schema` (a schema_pb2.Schema) a batch has the columns that its examples have: a feature that no example of
-    the batch has is not there, one that is always without values is of type null.
+    With `schema` (a schema_pb2.Schema) they are its features, of its types. Without it a batch has
+    the columns that its examples have: a feature that no example of the batch has is not there, one that is always
+    without values is of type null.
     """
     for path in paths:
         for records in read_records(path, batch_rows):
@@ -101,6 +104,28 @@ def read_examples(
 
 def decode_examples(records: list[bytes], source: str | Path, schema: Any = None) -> pa.RecordBatch:
     """One batch of serialised tf.Examples; see `read_examples`. Raises: ComponentError that names `source`."""
+    try:
+        wanted = None if schema is None else [feature.name for feature in schema.feature]
+        columns = decode_columns(records, wanted)
+        if schema is not None:
+            known = sorted(schema.feature, key=lambda feature: feature.name)
+            columns = {one.name: _as_known(columns.get(one.name), one, len(records)) for one in known}
+        if columns:  # an Arrow batch made of no columns has no rows
+            return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+    except (UnusualError, UnicodeDecodeError, IndexError):
+        pass
+    return _decoded_by_tfx(records, source, schema)
+
+
+def _as_known(column: pa.Array | None, feature: Any, rows: int) -> pa.Array:
+    """The column with the type that the schema gives it, all null where no row has it. Raises: UnusualError."""
+    kind = LIST_TYPES.get(_KINDS.get(feature.type, 0))
+    if kind is None or (column is not None and column.type not in (kind, pa.null())):
+        raise UnusualError
+    return pa.nulls(rows, kind) if column is None or column.type != kind else column
+
+
+def _decoded_by_tfx(records: list[bytes], source: str | Path, schema: Any) -> pa.RecordBatch:
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import gzip
 import os
+import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +15,13 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from tidegate.components.errors import ComponentError
 from tidegate.components.tfrecord import (
     ExampleWriter,
+    decode_examples,
     encode_examples,
     read_examples,
     read_records,
@@ -24,6 +29,7 @@ from tidegate.components.tfrecord import (
     split_paths,
     write_examples,
 )
+from tidegate.components.tfrecord.decode import decode_columns
 
 _FLOATS = st.floats(width=32)
 _VALUES = {
@@ -69,6 +75,43 @@ def test_rows_become_the_very_bytes_that_tensorflow_would_write(
     arrays = [pa.array([row[c] for row in rows], _TYPES[c[1]]) for c in columns]
     batch = pa.RecordBatch.from_arrays(arrays, [c[0] for c in columns])
     assert encode_examples(batch).to_pylist() == [_by_tensorflow(row) for row in rows]
+
+
+@settings(max_examples=80, deadline=None)
+@given(_rows(), st.randoms(use_true_random=False), st.booleans())
+def test_rows_are_decoded_as_tfx_decodes_them(rows: list[Any], chance: random.Random, with_schema: bool) -> None:
+    """Whatever the order of the features, which TensorFlow leaves open."""
+    records, schema = [], schema_pb2.Schema()
+    for row in rows:
+        columns = list(row.items())
+        chance.shuffle(columns)
+        parts = [_by_tensorflow(dict([column])) for column in columns]
+        records.append(_merged(parts))
+    for name, kind in rows[0]:
+        schema.feature.add(name=name, type={"text": 1, "int": 2, "float": 3}[kind])
+    known = schema if with_schema else None
+    theirs = ExamplesToRecordBatchDecoder(known and known.SerializeToString()).DecodeBatch(records)
+    ours = decode_examples(records, "here", known)
+    assert ours.schema == theirs.schema
+    assert encode_examples(ours) == encode_examples(theirs)
+    assert list(decode_columns(records)) == sorted(decode_columns(records))  # it is not left to TFX
+
+
+def _merged(parts: list[bytes]) -> bytes:
+    """One Example of single-feature ones, its features in their order."""
+    inside = b"".join(tf.train.Example.FromString(p).features.SerializeToString() for p in parts)
+    size, head = len(inside), b""
+    while size > 0x7F:
+        head, size = head + bytes([size & 0x7F | 0x80]), size >> 7
+    return b"\x0a" + head + bytes([size]) + inside
+
+
+def test_unpacked_numbers_and_lists_in_pieces_are_left_to_tfx() -> None:
+    unpacked = bytes.fromhex("0a0d0a0b0a01781206" + "1a0408010802")
+    pieces = bytes.fromhex("0a0f0a0d0a01781208" + "1a060a01010a0102")
+    for record in (unpacked, pieces):
+        assert list(tf.train.Example.FromString(record).features.feature["x"].int64_list.value) == [1, 2]
+        assert decode_examples([record], "here").to_pydict() == {"x": [[1, 2]]}
 
 
 def test_single_values_of_every_kind_and_nulls_as_absent_features() -> None:
