@@ -93,8 +93,8 @@ def read_examples(
     """Decode TFRecord files of tf.Examples, in order.
 
     Columns are large_list<int64 | float | large_binary>, sorted by name; null where an example has not the feature.
-    With `schema` (a schema_pb2.Schema) they are its features, of its types. Without it a batch has
-    the columns that its examples have: a feature that no example of the batch has is not there, one that is always
+    With `schema` (a schema_pb2.Schema) they are its features, in its order and of its types. Without it a
+    batch has the columns that its examples have: a feature that no example of the batch has is not there, one that is always
     without values is of type null.
     """
     for path in paths:
@@ -108,8 +108,7 @@ def decode_examples(records: list[bytes], source: str | Path, schema: Any = None
         wanted = None if schema is None else [feature.name for feature in schema.feature]
         columns = decode_columns(records, wanted)
         if schema is not None:
-            known = sorted(schema.feature, key=lambda feature: feature.name)
-            columns = {one.name: _as_known(columns.get(one.name), one, len(records)) for one in known}
+            columns = {one.name: _as_known(columns.get(one.name), one, len(records)) for one in schema.feature}
         if columns:  # an Arrow batch made of no columns has no rows
             return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
     except (UnusualError, UnicodeDecodeError, IndexError):

@@ -32,6 +32,7 @@ from tidegate.components.tfrecord import (
 from tidegate.components.tfrecord.decode import decode_columns
 
 _FLOATS = st.floats(width=32)
+_NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=20)
 _VALUES = {
     "int": st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3),
     "float": st.lists(_FLOATS, max_size=3),
@@ -42,7 +43,7 @@ _TYPES = {"int": pa.list_(pa.int64()), "float": pa.list_(pa.float32()), "text": 
 
 def _rows() -> st.SearchStrategy[list[dict[str, list[object]]]]:
     """Rows whose features may be absent; a feature's name says its type."""
-    names = st.lists(st.text(min_size=1, max_size=20), unique=True, min_size=1, max_size=4)
+    names = st.lists(_NAMES, unique=True, min_size=1, max_size=4)
     kinds = names.flatmap(
         lambda found: st.tuples(*(st.tuples(st.just(n), st.sampled_from(sorted(_VALUES))) for n in found))
     )
