@@ -84,8 +84,9 @@ def _failure(error: Exception) -> CommandError:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(error, kind):
             return CommandError(str(error), code=code)
-    if isinstance(error, OSError) and error.filename:
-        return CommandError(f"{error.strerror}: {error.filename}", code=Exit.ENVIRONMENT)
+    if isinstance(error, OSError):
+        subject = f": {error.filename}" if error.filename else ""
+        return CommandError(f"{error.strerror or error}{subject}", code=Exit.ENVIRONMENT)
     return CommandError(
         f"{type(error).__name__}: {error}",
         found="an error that tidegate should have foreseen: it is a defect of tidegate",

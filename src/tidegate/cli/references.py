@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +16,30 @@ if TYPE_CHECKING:
     from tidegate.store.store import Store
 
 
+def store_folder(given: Path | None) -> Path:
+    """`--store`, else TIDEGATE_STORE, else what the settings' file says, else `.tidegate` in the project's root."""
+    from tidegate.store import places
+
+    if given is None and not os.environ.get("TIDEGATE_STORE"):
+        from tidegate.local.settings import load
+
+        if (settings := load()).source is not None:
+            return settings.store
+    return places.store_folder(given)
+
+
 def open_store(folder: Path | None, make: bool = True) -> Store:
     """The store of `--store`; with `make=False` looking does not make one where there is none."""
-    from tidegate.store import places
     from tidegate.store.store import Store
 
-    if not make and not (places.store_folder(folder) / "store.db").exists():
+    place = store_folder(folder)
+    if not make and not (place / "store.db").exists():
         raise CommandError(
-            f"there is no store in {places.store_folder(folder)}: nothing has run there",
+            f"there is no store in {place}: nothing has run there",
             fix="`tidegate run PIPELINE` makes one; --store or TIDEGATE_STORE name another",
             code=Exit.USAGE,
         )
-    return Store(folder)
+    return Store(place)
 
 
 def find_run(store: Store, reference: str) -> RunRecord:

@@ -1,4 +1,4 @@
-"""`tidegate gc`, `tidegate completion`, `tidegate version`."""
+"""`tidegate doctor`, `tidegate gc`, `tidegate completion`, `tidegate version`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import dates, options, words
+from tidegate.cli.failures import Exit
 from tidegate.cli.output import Format, emit
 from tidegate.cli.references import open_store
 from tidegate.cli.terminal import stdout
@@ -32,6 +33,32 @@ class Shell(StrEnum):
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
+
+
+def doctor(output: options.Output = Format.TABLE) -> None:
+    """Looks at Python, the settings, the environments, the store, disk and memory, and lets one task really run. Exit
+    code 1 where something has to be mended; the command that does it is printed.
+    """
+    from tidegate.local.doctor import checks
+
+    to = stdout()
+    found = []
+    for check in checks():
+        found.append(check)
+        if not output.for_machines:
+            mark = to.paint("✓", "green") if check.ok else to.paint("✗", "red bold")
+            to.print(f"{mark} {check.name}: {check.found}")
+            if not check.ok and check.mend:
+                to.print(f"  {to.paint('to mend it:', 'bold')} {check.mend}")
+            to.file.flush()
+    if output.for_machines:
+        emit(
+            output,
+            lambda: [{"name": c.name, "ok": c.ok, "found": c.found, "mend": c.mend} for c in found],
+            lambda _to, _wide: [],
+        )
+    if not all(check.ok for check in found):
+        raise typer.Exit(Exit.FAILED)
 
 
 def gc(

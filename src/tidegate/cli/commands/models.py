@@ -12,7 +12,7 @@ from tidegate.cli import options, plain, words
 from tidegate.cli.failures import CommandError, Exit
 from tidegate.cli.help import SETTINGS, Command, Defaulting
 from tidegate.cli.output import Format, emit
-from tidegate.cli.references import open_store
+from tidegate.cli.references import open_store, store_folder
 from tidegate.cli.summaries import is_a
 from tidegate.cli.terminal import stdout
 
@@ -150,8 +150,6 @@ def _find(model: str, destination: Path | None, store: Path | None) -> ModelVers
 
 
 def _has_store(store: Path | None) -> bool:
-    from tidegate.store.places import store_folder
-
     return (store_folder(store) / "store.db").exists()
 
 

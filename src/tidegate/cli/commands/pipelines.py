@@ -141,8 +141,8 @@ def _kfp(pipeline: Pipeline, as_json: bool) -> str:
 
 def load(pipeline: str, store: Path | None) -> Pipeline:
     """The pipeline that the user named; compiled anew only where something changed."""
+    from tidegate.cli.references import store_folder
     from tidegate.local.load import load_pipeline
-    from tidegate.store.places import store_folder
 
     folder = store_folder(store)
     return load_pipeline(pipeline, cache=folder / "compiled" if folder.is_dir() else None)

@@ -12,7 +12,7 @@ from tidegate.cli.terminal import Terminal, printable
 from tidegate.cli.views import runs
 from tidegate.store.records import RunRecord, TaskRecord
 
-_MOST_TASKS = 40
+_MOST_TASKS = 30
 _LOG_LINES = 15
 _MOST_LOGS = 3
 
