@@ -47,14 +47,18 @@ def _feature(name: str, column: pa.Array) -> list[pa.Array]:
     values, offsets, missing = _ragged(name, column)
     if pa.types.is_null(values.type):
         return []
+    field, packed = _FIELD_1, True
     if pa.types.is_integer(values.type):
-        field, packed, ends, data = _FIELD_3, True, *_varints(values.to_numpy(zero_copy_only=False).astype(np.uint64))
+        field = _FIELD_3
+        ends, data = _varints(values.to_numpy(zero_copy_only=False).astype(np.uint64))
     elif pa.types.is_floating(values.type):
+        field = _FIELD_2
         raw = np.ascontiguousarray(values.to_numpy(zero_copy_only=False), "<f4")
-        field, packed, ends, data = _FIELD_2, True, np.arange(len(raw) + 1, dtype=np.int64) * 4, raw.view(np.uint8)
+        ends, data = np.arange(len(raw) + 1, dtype=np.int64) * 4, raw.view(np.uint8)
     else:
+        packed = False
         each = _join(_prefixes(_lengths(values), lambda size: _FIELD_1 + _varint(size)), values)
-        field, packed, ends, data = _FIELD_1, False, _offsets(each), np.frombuffer(each.buffers()[2] or b"", np.uint8)
+        ends, data = _offsets(each), np.frombuffer(each.buffers()[2] or b"", np.uint8)
     payload = _binary(data, ends[offsets], missing)
     key = name.encode()
 
@@ -121,14 +125,12 @@ def _iso(values: pa.Array) -> pa.Array:
     if not pa.types.is_timestamp(values.type):
         return values.cast(pa.string())
     coded = values.dictionary_encode()
-    text = pc.strftime(coded.dictionary, "%Y-%m-%dT%H:%M:%S")
-    text = pc.replace_substring_regex(text, r"\.0+$", "")
-    if values.type.tz is not None:
-        text = pc.strftime(coded.dictionary, "%Y-%m-%dT%H:%M:%S%z")
-        text = pc.replace_substring_regex(text, r"(\.0+)?(\+0000)?$", "")
-        text = pc.if_else(
-            pc.match_substring_regex(text, r"[+-]\d{4}$"), text, pc.binary_join_element_wise(text, "Z", "")
-        )
+    utc = values.type.tz is not None
+    moments = (
+        coded.dictionary.cast(pa.timestamp(values.type.unit)) if utc else coded.dictionary
+    )  # the same moment in UTC
+    text = pc.replace_substring_regex(pc.strftime(moments, "%Y-%m-%dT%H:%M:%S"), r"\.0+$", "")
+    text = pc.binary_join_element_wise(text, "Z", "") if utc else text
     return text.take(coded.indices)
 
 

@@ -93,9 +93,9 @@ def read_examples(
     """Decode TFRecord files of tf.Examples, in order.
 
     Columns are large_list<int64 | float | large_binary>, sorted by name; null where an example has not the feature.
-    With `schema` (a schema_pb2.Schema) they are its features, in its order and of its types. Without it a
-    batch has the columns that its examples have: a feature that no example of the batch has is not there, one that is always
-    without values is of type null.
+    With `schema` (a schema_pb2.Schema) they are its features, in its order and of its types. Without it a batch has
+    the columns that its examples have: a feature that none of them has is not there, one that is always without values
+    is of type null.
     """
     for path in paths:
         for records in read_records(path, batch_rows):

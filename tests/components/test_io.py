@@ -124,6 +124,7 @@ def test_single_values_of_every_kind_and_nulls_as_absent_features() -> None:
             "double": pa.array([0.5, None], pa.float64()),
             "day": pa.array([datetime.date(2013, 1, 2), None]),
             "when": pa.array([when, None], pa.timestamp("s", "UTC")),
+            "zoned": pa.array([when, None], pa.timestamp("us", "America/New_York")),
             "local": pa.array([when.replace(tzinfo=None), None], pa.timestamp("ms")),
             "word": pa.array(["año", None]).dictionary_encode(),
             "nothing": pa.nulls(2),
@@ -136,6 +137,7 @@ def test_single_values_of_every_kind_and_nulls_as_absent_features() -> None:
     assert features["double"].float_list.value == [0.5]
     assert features["day"].bytes_list.value == [b"2013-01-02"]
     assert features["when"].bytes_list.value == [b"2013-01-01T10:30:00Z"]
+    assert features["zoned"].bytes_list.value == [b"2013-01-01T10:30:00Z"]
     assert features["local"].bytes_list.value == [b"2013-01-01T10:30:00"]
     assert features["word"].bytes_list.value == ["año".encode()]
     assert "nothing" not in features
