@@ -36,7 +36,7 @@ def split_paths(examples: str | Path, split: str) -> list[Path]:
 
     Raises: ComponentError that lists the splits there are.
     """
-    paths = sorted(f for f in split_folder(examples, split).glob("*tfrecord*") if not f.name.startswith("."))
+    paths = sorted(f for f in split_folder(examples, split).glob("*") if f.is_file() and not f.name.startswith("."))
     if not paths:
         raise ComponentError(
             f"{examples} has no examples of split {split!r}; its splits: {', '.join(split_names(examples))}"
