@@ -72,14 +72,14 @@ _RUN_SCRIPT = re.compile(
     r"(?:_KFP_RUNTIME=true )?python3 -m kfp\.(?:dsl|components)\.executor_main "
     r'--component_module_path "\$program_path/ephemeral_component\.py" "\$@"'
 )
-_ENSURE_PIP = (
-    'if ! [ -x "$(command -v pip)" ]; then '
-    "python3 -m ensurepip || python3 -m ensurepip --user || apt-get install python3-pip fi "
+_ENSURE_PIP = re.compile(
+    r'if ! \[ -x "\$\(command -v pip\)" \]; then\s+'
+    r"python3 -m ensurepip \|\| python3 -m ensurepip --user \|\| apt-get install python3-pip\s+fi\s+"
 )
 # An overlay does what the venv is for: the base stays as it is.
-_VENV = (
-    'export PIP_DISABLE_PIP_VERSION_CHECK=1 tmp=$(mktemp -d) python3 -m venv "$tmp/venv" --system-site-packages '
-    '. "$tmp/venv/bin/activate" '
+_VENV = re.compile(
+    r'\nexport PIP_DISABLE_PIP_VERSION_CHECK=1\ntmp=\$\(mktemp -d\)\npython3 -m venv "\$tmp/venv" '
+    r'--system-site-packages\n\. "\$tmp/venv/bin/activate"\n'
 )
 _NO_CHECK, _GO_ON = "PIP_DISABLE_PIP_VERSION_CHECK=1 ", ' && "$0" "$@"'
 _WITHOUT_EFFECT = {
@@ -131,14 +131,13 @@ def _python(command: tuple[str, ...]) -> Program | None:
 
 def _installs(script: str) -> tuple[Install, ...] | None:
     """The `pip install`s of a bootstrap script; None if it does anything else."""
-    line = _one_line(script)
-    line = line.removeprefix(_ENSURE_PIP).replace(_VENV, "")
-    if not line.endswith(_GO_ON):
+    line = _VENV.sub("", _ENSURE_PIP.sub("", script.strip(), count=1), count=1).strip()
+    if not line.endswith(_GO_ON) or "\n" in line:  # a further line would be a further command
         return None
-    line = line.removeprefix(_NO_CHECK).removesuffix(_GO_ON)
+    line = line.removeprefix(_NO_CHECK).removesuffix(_GO_ON).strip()
     found: list[Install] = []
     for part in line.split(" && "):
-        install = _install(part)
+        install = _install(part.strip())
         if install is None:
             return None
         found.append(install)

@@ -14,14 +14,12 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tidegate.local import environments
+from tidegate.local import environments, making
 from tidegate.local.bootstrap import Install
 from tidegate.local.environments import Environment
 
@@ -97,6 +95,8 @@ async def _make(environment: Environment, wanted: Sequence[Install], place: Path
         lock, target = Path(made, "lock.txt"), Path(made, "packages")
         target.mkdir()
         for install in wanted:
+            if await _satisfied(environment, install):
+                continue
             # uv prefers the versions that an older output file names, as pip prefers what is installed.
             lock.write_text(has, encoding="utf-8")
             source = _sources(install)
@@ -116,6 +116,16 @@ async def _make(environment: Environment, wanted: Sequence[Install], place: Path
         target.rename(place)
 
 
+async def _satisfied(environment: Environment, install: Install) -> bool:
+    """Whether the environment has all of it; no index is asked."""
+    trial = ("pip", "install", "--dry-run", "--offline", "--no-config", "--python", str(environment.python))
+    try:
+        _, said = await _run(*trial, *install.requirements)
+    except CannotInstall:
+        return False
+    return not any(line.startswith((" + ", " - ", " ~ ")) for line in said.splitlines())
+
+
 def _sources(install: Install) -> list[str]:
     first, *extra = install.indexes or ("",)
     options = ["--default-index", first] if first else []
@@ -127,7 +137,24 @@ def _sources(install: Install) -> list[str]:
 
 
 async def _uv(*arguments: str, says: str = "", log: Path | None = None) -> str:
-    """Run uv with `says` on its input; its output. Raises: CannotInstall."""
+    """Run uv with `says` on its input; its output. Raises: CannotInstall, after its words went to `log`."""
+    try:
+        out, words = await _run(*arguments, says=says)
+    except CannotInstall as error:
+        _note(log, f"{error}\n")
+        raise CannotInstall(f"cannot install {says.replace(chr(10), ', ')}:\n{error}") from None
+    _note(log, words)
+    return out
+
+
+def _note(log: Path | None, words: str) -> None:
+    if log and words:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(words)
+
+
+async def _run(*arguments: str, says: str = "") -> tuple[str, str]:
+    """uv's output and its words. Raises: CannotInstall with its words."""
     process = await asyncio.create_subprocess_exec(
         uv(), *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -138,19 +165,14 @@ async def _uv(*arguments: str, says: str = "", log: Path | None = None) -> str:
         process.kill()
         await process.wait()
         raise
-    words = said.decode("utf-8", "replace")
-    if log and words:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(words)
     if process.returncode:
-        raise CannotInstall(f"cannot install {says.replace(chr(10), ', ')}:\n{words.strip()}")
-    return out.decode("utf-8", "replace")
+        raise CannotInstall(said.decode("utf-8", "replace").strip())
+    return out.decode("utf-8", "replace"), said.decode("utf-8", "replace")
 
 
 def uv() -> str:
-    """The uv that came with tidegate, or the one in PATH. Raises: CannotInstall."""
-    beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.is_file() else shutil.which("uv")
-    if not found:
-        raise CannotInstall("uv is not installed, and packages cannot be without it: pip install uv")
-    return found
+    """Raises: CannotInstall."""
+    try:
+        return making.find_uv()
+    except making.CannotMake as error:
+        raise CannotInstall(str(error)) from None

@@ -213,4 +213,4 @@ class _Reader:
 
     def _wrong(self, key: str, expected: str, found: Any) -> NoReturn:
         where = ".".join(part for part in (self.prefix, key) if part)
-        raise SettingsError(f"{self.path}: [{where}]: expected {expected}, found {found!r}")
+        raise SettingsError(f"{self.path}: {f'[{where}]: ' if where else ''}expected {expected}, found {found!r}")
