@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 from tidegate.components.errors import ComponentError
 from tidegate.components.tfrecord.columns import single_values
 
+_ORDER = {"train": 0, "eval": 1, "test": 2}
 NONE = -1
 """The row belongs to no split."""
 
 
 class Splits:
     """`splits` and `split_by` as the user gave them, understood.
+
+    Splits have an order of their own (train, eval, test, then by name), since KFP's parameters keep none: by time and
+    by span, shares are given out in it, the earliest rows to the first.
 
     hash            {"train": 2, "eval": 1}: buckets of the SHA-256 of the serialised row, as TFX's hash_buckets
     hash:COLUMN     the same of one column, so that rows with equal values stay together
@@ -32,9 +36,9 @@ class Splits:
 
     def __init__(self, splits: Mapping[str, Any], split_by: str) -> None:
         """Raises: ComponentError for what cannot be understood."""
-        self.names = list(splits)
+        self.names = sorted(splits, key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
         self.kind, _, self.column = split_by.partition(":")
-        self._rules = list(splits.values())
+        self._rules = [splits[name] for name in self.names]
         known = ("hash", "hash:COLUMN", "column:COLUMN", "time:COLUMN", "span")
         needs_column = self.kind in ("column", "time")
         if self.kind not in ("hash", "column", "time", "span") or (needs_column and not self.column):

@@ -295,3 +295,15 @@ def test_a_feature_that_no_row_has_is_left_out(tmp_path: Path) -> None:
     _generate(tmp_path / "out", _made(tmp_path / "in", "x,empty\n1,\n2,\n"), splits={"train": 1})
     (batch,) = read_examples(split_paths(tmp_path / "out", "train"))
     assert batch.schema.names == ["x"]
+
+
+def test_shares_in_time_do_not_depend_on_the_order_of_the_splits(tmp_path):
+    """KFP hands a Dict over as a protobuf Struct, which keeps no order: the earliest rows are to train on all the same."""
+    text = "when,x\n" + "".join(f"{day},{day}\n" for day in range(1, 10))
+    for number, splits in enumerate(({"train": 2, "eval": 1}, {"eval": 1, "train": 2})):
+        done = _generate(
+            tmp_path / f"out{number}", _made(tmp_path / f"in{number}", text), split_by="time:when", splits=splits
+        )
+        assert done.rows == {"train": 6, "eval": 3}
+        (batch,) = read_examples(split_paths(tmp_path / f"out{number}", "train"))
+        assert max(value for (value,) in batch.column("x").to_pylist()) == 6
