@@ -11,41 +11,36 @@ from tfx import v1 as tfx
 from tfx_bsl.public import tfxio
 
 LABEL = "late"
-NUMBERS = ["distance", "departures", "temp", "dewp", "humid", "wind_speed", "pressure", "visib", "built", "seats"]
-LOGARITHMS = ["precip"]
-CYCLES = {"clock": 24.0, "wind_dir": 360.0, "arrival": 24.0}
-WORDS = {"carrier": 8, "origin": 2, "dest": 8}
-"""Category -> dimensions of its embedding."""
-HOURS, WEEKDAYS = 24, 7
+NUMBERS = [
+    "distance", "departures", "temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib",
+    "built", "seats",
+]  # fmt: skip
+BUCKETS = 16
+WORDS = ["carrier", "origin", "dest"]
+CLOCKS = {"departure": 96, "arrival": 48, "weekday": 7}
+"""Quarters of an hour of the scheduled departure, half hours of the arrival, days: how many of each there are."""
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Raw flights -> what the network reads; missing weather and aeroplanes become the mean, and say so."""
+    """Raw flights -> small whole numbers, which the network looks up: quantiles of numbers, words, times of day.
+
+    Quantiles, because months to come are warmer or colder than those learned from. Missing weather and aeroplanes
+    count as the mean.
+    """
     outputs = {}
     for name in NUMBERS:
-        value, missing = _filled(inputs[name])
-        scaled = tft.scale_to_z_score(tf.where(missing, tft.mean(_present(inputs[name])), value))
-        outputs[name] = scaled
-    for name in LOGARITHMS:
-        value, _ = _filled(inputs[name])
-        outputs[name] = tf.math.log1p(10.0 * value)
-    outputs["no_plane"] = tf.cast(_filled(inputs["built"])[1], tf.float32)
-    hour, minute = _number(inputs["hour"]), _number(inputs["minute"])
-    arrival = _number(inputs["sched_arr_time"])
-    angles = {
-        "clock": hour + minute / 60.0,
-        "arrival": tf.floor(arrival / 100.0) + tf.math.floormod(arrival, 100.0) / 60.0,
-        "wind_dir": _filled(inputs["wind_dir"])[0],
-    }
-    for name, period in CYCLES.items():
-        angle = angles[name] * (2.0 * 3.141592653589793 / period)
-        outputs[f"{name}_sin"], outputs[f"{name}_cos"] = tf.sin(angle), tf.cos(angle)
+        outputs[name] = tft.bucketize(_filled(inputs[name]), BUCKETS)
     for name in WORDS:
-        outputs[name] = tft.compute_and_apply_vocabulary(
-            _dense(inputs[name], ""), num_oov_buckets=1, vocab_filename=name
-        )
-    outputs["hour"] = tf.clip_by_value(_dense(inputs["hour"], 0), 0, HOURS - 1)
-    outputs["weekday"] = tf.clip_by_value(_dense(inputs["weekday"], 0), 0, WEEKDAYS - 1)
+        words = _dense(inputs[name], "")
+        outputs[name] = tft.compute_and_apply_vocabulary(words, num_oov_buckets=1, vocab_filename=name)
+    clock = _dense(inputs["sched_arr_time"], 0)
+    times = {
+        "departure": _dense(inputs["hour"], 0) * 4 + _dense(inputs["minute"], 0) // 15,
+        "arrival": clock // 100 * 2 + clock % 100 // 30,
+        "weekday": _dense(inputs["weekday"], 0),
+    }
+    for name, count in CLOCKS.items():
+        outputs[name] = tf.clip_by_value(times[name], 0, count - 1)
     outputs[LABEL] = _dense(inputs[LABEL], 0)
     return outputs
 
@@ -57,28 +52,23 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     batch = int(settings.get("batch_size", 512))
     train = _batches(fn_args.train_files, fn_args.data_accessor, transform, batch, shuffle=True)
     evaluation = _batches(fn_args.eval_files, fn_args.data_accessor, transform, batch, shuffle=False)
-    model = _model(transform, float(settings.get("learning_rate", 2e-3)), int(settings.get("units", 64)))
-    model.fit(train, validation_data=evaluation, epochs=int(settings.get("epochs", 4)), verbose=2)
+    model = _model(transform, float(settings.get("learning_rate", 1e-3)), int(settings.get("units", 64)))
+    model.fit(train, validation_data=evaluation, epochs=int(settings.get("epochs", 3)), verbose=2)
     model.transform = transform.transform_features_layer()
     model.save(fn_args.serving_model_dir, save_format="tf", signatures={"serving_default": _serving(model, transform)})
 
 
 def _model(transform: tft.TFTransformOutput, learning_rate: float, units: int) -> keras.Model:
-    floats = [*NUMBERS, *LOGARITHMS, "no_plane", *(f"{name}_{part}" for name in CYCLES for part in ("sin", "cos"))]
-    inputs = {name: keras.Input((1,), name=name, dtype=tf.float32) for name in floats}
-    parts = list(inputs.values())
-    sizes = {name: (transform.vocabulary_size_by_name(name) + 1, width) for name, width in WORDS.items()}
-    for name, (size, width) in (sizes | {"hour": (HOURS, 6), "weekday": (WEEKDAYS, 3)}).items():
-        inputs[name] = keras.Input((1,), name=name, dtype=tf.int64)
-        parts.append(keras.layers.Flatten()(keras.layers.Embedding(size, width)(inputs[name])))
-    hidden = keras.layers.concatenate(parts)
+    sizes = dict.fromkeys(NUMBERS, BUCKETS) | CLOCKS
+    sizes |= {name: transform.vocabulary_size_by_name(name) + 1 for name in WORDS}
+    inputs = {name: keras.Input((1,), name=name, dtype=tf.int64) for name in sorted(sizes)}
+    looked_up = [keras.layers.Flatten()(keras.layers.Embedding(sizes[name], 4)(inputs[name])) for name in inputs]
+    hidden = keras.layers.concatenate(looked_up)
     for width in (units, units // 2):
-        hidden = keras.layers.Dense(width, activation="relu")(hidden)
-        hidden = keras.layers.Dropout(0.2)(hidden)
+        hidden = keras.layers.Dropout(0.3)(keras.layers.Dense(width, activation="relu")(hidden))
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid", name="probability")(hidden))
-    model.compile(
-        keras.optimizers.legacy.Adam(learning_rate), "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")]
-    )
+    optimizer = keras.optimizers.legacy.Adam(learning_rate)
+    model.compile(optimizer, "binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")])
     return model
 
 
@@ -95,8 +85,12 @@ def _serving(model: keras.Model, transform: tft.TFTransformOutput) -> Any:
 
 
 def _batches(files: Any, accessor: Any, transform: tft.TFTransformOutput, batch: int, shuffle: bool) -> tf.data.Dataset:
-    options = tfxio.TensorFlowDatasetOptions(batch_size=batch, label_key=LABEL, shuffle=shuffle, num_epochs=1)
-    return accessor.tf_dataset_factory(files, options, transform.transformed_metadata.schema).cache().prefetch(2)
+    """Kept in memory after the first epoch; flights come in the order of their days, hence the large buffer."""
+    options = tfxio.TensorFlowDatasetOptions(
+        batch_size=batch, label_key=LABEL, num_epochs=1, shuffle=shuffle, shuffle_buffer_size=100_000, shuffle_seed=1
+    )
+    batches = accessor.tf_dataset_factory(files, options, transform.transformed_metadata.schema).cache()
+    return (batches.shuffle(1000, seed=2) if shuffle else batches).prefetch(2)
 
 
 def _dense(feature: Any, default: Any) -> tf.Tensor:
@@ -107,17 +101,10 @@ def _dense(feature: Any, default: Any) -> tf.Tensor:
     return feature
 
 
-def _number(feature: Any) -> tf.Tensor:
-    return tf.cast(_dense(feature, 0), tf.float32)
-
-
-def _filled(feature: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """(batch, 1) twice: the value, 0 where there is none; whether there is none."""
+def _filled(feature: Any) -> tf.Tensor:
+    """(batch, 1) floats, the mean of the values there are where an example has none."""
     if not isinstance(feature, tf.SparseTensor):
-        return tf.cast(feature, tf.float32), tf.zeros_like(feature, tf.bool)
-    ones = tf.SparseTensor(feature.indices, tf.ones_like(feature.values, tf.int32), feature.dense_shape)
-    return _number(feature), tf.equal(_dense(ones, 0), 0)
-
-
-def _present(feature: Any) -> tf.Tensor:
-    return tf.cast(feature.values if isinstance(feature, tf.SparseTensor) else feature, tf.float32)
+        return tf.cast(feature, tf.float32)
+    mean = tft.mean(tf.cast(feature.values, tf.float32))
+    there = tf.SparseTensor(feature.indices, tf.ones_like(feature.values, tf.int32), feature.dense_shape)
+    return tf.where(_dense(there, 0) > 0, tf.cast(_dense(feature, 0), tf.float32), mean)

@@ -46,7 +46,7 @@ def flights(
     destination: str = "models",
     signing_key: str = "",
     input_base: str = "",
-    training: Dict = {"epochs": 4, "batch_size": 512, "learning_rate": 0.002},  # noqa: B006, UP006
+    training: Dict = {"epochs": 3, "batch_size": 512, "learning_rate": 0.001},  # noqa: B006, UP006
     policy: str = "errors",
     source: Dict = SOURCE,  # noqa: UP006
     module: Dict = MODULE,  # noqa: UP006
