@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import signal
 from pathlib import Path
 from types import ModuleType
@@ -218,6 +219,14 @@ def test_into_tidegates_components_they_are_followed(tmp_path: Path, monkeypatch
     component = "def c():\n    from tidegate.components.trainer.work import train"
     assert imported(Function(component, ()), Path()) == {"tidegate", "tf", "pandas"}
     assert imported(Module("tidegate.components.trainer.work", ()), Path()) == {"tidegate", "tf", "pandas"}
+
+
+def test_user_modules_that_come_as_a_parameter_are_read_too() -> None:
+    task = json.dumps(
+        {"inputs": {"parameterValues": {"module": {"m.py": "from tfx import v1"}, "n": 3, "d": {"a": 1}}}}
+    )
+    assert imported(Function("import json", ("--executor_input", task)), Path()) == {"json", "tfx"}
+    assert imported(Function("import json", ("--executor_input", '".py" is no JSON')), Path()) == {"json"}
 
 
 def test_scripts_are_read_from_the_working_folder(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ _PASSED = (
     *("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "*_proxy", "*_PROXY"),
 )
+_HOST_PACKAGES = Path(sysconfig.get_path("purelib"))
 _COMPONENTS = Path(__file__).parent.parent / "components"
 
 
@@ -48,7 +49,7 @@ class Environment:
     def packages(self) -> Path:
         """Its site-packages."""
         if self.name == HOST:
-            return Path(sysconfig.get_path("purelib"))
+            return _HOST_PACKAGES
         return next(iter(sorted(self.path.glob("lib/python3*/site-packages"))), self.path)
 
     def variables(self, caller: Mapping[str, str]) -> dict[str, str]:
@@ -134,10 +135,10 @@ def _content(path: Path, changed: int, size: int) -> bytes:  # noqa: ARG001  (pa
     return hashlib.sha256(path.read_bytes()).digest()
 
 
+@lru_cache(maxsize=1)
 def worker_code() -> str:
     """Digest of the code that warm workers run, so that another version of it starts workers of its own."""
     digest = hashlib.sha256()
     for path in sorted((Path(__file__).parent / "daemon").glob("*.py")):
-        found = path.stat()
-        digest.update(_content(path, found.st_mtime_ns, found.st_size))
+        digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +20,9 @@ def imported(program: Program, folder: Path) -> frozenset[str]:
     A wrong answer costs time, never correctness. `folder`: where relative paths of scripts count from.
     """
     match program:
-        case Function(source=str(source)) | Code(source=source):
+        case Function(source=source, args=args):
+            return _of_source(source or "").union(*map(_of_source, _carried(args)))
+        case Code(source=source):
             return _of_source(source)
         case Module(name=name):
             return frozenset({name.partition(".")[0]}) | _of_components({name})
@@ -47,6 +51,19 @@ def _of_components(names: set[str] | frozenset[str]) -> frozenset[str]:
         roots |= {name.partition(".")[0] for name in found}
         ahead += [other for name in found for other in _files(name)]
     return frozenset(roots)
+
+
+def _carried(args: Sequence[str]) -> list[str]:
+    """User modules that come as a parameter, file name -> source (`tidegate.module_files`)."""
+    task = next((args[place + 1] for place, arg in enumerate(args[:-1]) if arg == "--executor_input"), "")
+    if '.py"' not in task:
+        return []
+    try:
+        values = json.loads(task)["inputs"]["parameterValues"].values()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+    files = [item for value in values if isinstance(value, dict) for item in value.items()]
+    return [source for name, source in files if name.endswith(".py") and isinstance(source, str)]
 
 
 def _files(name: str) -> list[Path]:

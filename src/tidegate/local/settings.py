@@ -110,6 +110,7 @@ def _default_environments() -> dict[str, EnvironmentSettings]:
                 "tensorflow_data_validation",
                 "tensorflow_transform",
                 "tensorflow_model_analysis",
+                "tfx.v1",
             ),
             {"TF_USE_LEGACY_KERAS": "1", **_QUIET_TENSORFLOW},
         ),

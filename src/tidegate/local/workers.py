@@ -58,6 +58,8 @@ class Workers:
         self._idle = float(os.environ.get("TIDEGATE_WORKERS_IDLE") or _IDLE)
         self._running: dict[str, _Running] = {}
         self._connections: dict[str, asyncio.Task[Connection]] = {}
+        self._variables: dict[Path, dict[str, str]] = {}
+        """What each environment's tasks start from, as the caller's variables were when it was first used."""
 
     def fingerprint(self, image: str) -> str:
         """Stands for all that the image's environment brings along. Raises: environments.NoEnvironment."""
@@ -127,7 +129,10 @@ class Workers:
     async def _prepare(self, execution: Execution, environment: Environment, running: _Running) -> dict[str, Any]:
         """What the worker is told of this execution. Raises: overlays.CannotInstall."""
         program = parse(execution.command)
-        env = {"TIDEGATE_PROJECT": str(self.settings.root)} | environment.variables(os.environ) | dict(execution.env)
+        variables = self._variables.get(environment.path)
+        if variables is None:
+            variables = self._variables[environment.path] = environment.variables(os.environ)
+        env = {"TIDEGATE_PROJECT": str(self.settings.root)} | variables | dict(execution.env)
         env[processes.TOKEN] = running.key
         overlay = None
         if isinstance(program, Function) and program.installs:
