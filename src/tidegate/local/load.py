@@ -90,9 +90,17 @@ def _name(reference: Reference) -> str:
 
 
 def _toolchain() -> str:
-    """Stands for kfp and all else installed: a package that comes, goes or changes touches the folder."""
+    """Stands for kfp and all else installed: a package that comes, goes or changes touches the folder.
+
+    In a checkout our own components change without that; their definitions are part of what a pipeline compiles to.
+    """
     installed = sysconfig.get_path("purelib")
-    return f"{_FORMAT} {__version__} {sys.version} {installed} {Path(installed).stat().st_mtime_ns}"
+    ours = Path(__file__).parents[1] / "components"
+    stamps = [
+        file.stat().st_mtime_ns
+        for file in (Path(installed), *sorted(ours.glob("*.py")), *sorted(ours.glob("*/component.py")))
+    ]
+    return f"{_FORMAT} {__version__} {sys.version} {installed} {stamps}"
 
 
 def _kept(path: Path) -> tuple[str, Path] | None:
