@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kfp.compiler import Compiler
@@ -30,14 +31,21 @@ from tidegate.local.events import (
 from tidegate.local.scheduler import advance, start
 from tidegate.local.state import State
 
+NAMES = {
+    "pipeline_job_name": "the-job",
+    "pipeline_job_uuid": "1234",
+    "pipeline_job_resource_name": "runs/1234",
+    "workspace_path": "/workspace",
+}
 Behaviour = Callable[[Work, int], dict[str, Any] | Exception]
 
 
-def compiled(pipeline: Any, folder: Any) -> Graph:
-    """The graph of a KFP pipeline function."""
+def compiled(pipeline: Any, folder: Path, given: dict[str, Any] | None = None) -> tuple[Graph, dict[str, Any]]:
+    """The graph of a KFP pipeline function, and its parameters with defaults."""
     path = folder / "pipeline.yaml"
     Compiler().compile(pipeline, str(path))
-    return build(spec.load(path.read_text(), str(path)))
+    loaded = spec.load(path.read_text(), str(path))
+    return build(loaded), spec.check_parameters(loaded, given or {})
 
 
 @dataclass
@@ -51,6 +59,8 @@ class Played:
     history: list[tuple[str, str]] = field(default_factory=list)
     """(`start` or the end's state, path), in order; an engine that came back starts a running task again."""
     started_after_cancel: list[str] = field(default_factory=list)
+    waits: dict[str, list[float]] = field(default_factory=dict)
+    """When tasks were to be tried again."""
     most_at_once: int = 0
     most_cores: float = 0.0
     ended: RunEnded | None = None
@@ -68,6 +78,7 @@ def play(
     parameters: dict[str, Any] | None = None,
     *,
     cpu: float = 4,
+    memory: int = 0,
     max_tasks: int = 0,
     seed: int = 0,
     cancel_after: int | None = None,
@@ -76,7 +87,7 @@ def play(
     """Run to the end; after `die_after` events the engine forgets everything but the events, and resumes."""
     chance = random.Random(seed)
     played = Played()
-    first = RunStarted(0.0, parameters or {}, cpu, 0, max_tasks)
+    first = RunStarted(0.0, parameters or {}, cpu, memory, max_tasks, NAMES)
     played.events.append(first)
     state, actions = start(graph, first)
     running: dict[str, Start] = {}
@@ -100,6 +111,7 @@ def play(
                     assert path in running
                 case Wake(path, at):
                     waiting[path] = at
+                    played.waits.setdefault(path, []).append(at)
                 case Settled(path, settled, error):
                     assert path not in ended, f"{path} ended twice"
                     ended.add(path)

@@ -23,7 +23,12 @@ def add_up(work: Work, attempt: int) -> dict[str, Any] | Exception:
     if work.component.startswith("bad") or (work.component.startswith("flaky") and attempt == 1):
         return ValueError("on purpose")
     given = work.parameters
-    return {"Output": given.get("a", 0) + given.get("b", 0) + sum(given.get("many", []))}
+    return {"Output": given.get("a", 0) + given.get("b", 0) + total(given.get("many", []))}
+
+
+def total(value: Any) -> int:
+    """A loop in a loop gives lists of lists."""
+    return sum(map(total, value)) if isinstance(value, list) else value
 
 
 def run(graph: Graph, **how: Any) -> Played:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         OutputError,
         command_line,
         executor_input,
-        missing_outputs,
         read_outputs,
     )
     from tidegate.graph.keys import cache_key, cache_parts, key_of
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "OUTPUT_FILE", "Artifact", "ArtifactType", "Component", "Container", "Dag", "Graph", "Importer", "OutputError",
     "Outputs", "PlaceholderError", "Task", "Work", "cache_key", "cache_parts", "command_line",
-    "executor_input", "key_of", "missing_outputs", "path_of", "read_outputs",
+    "executor_input", "key_of", "path_of", "read_outputs",
 ]  # fmt: skip
 
 _MODULES = {
-    "executor_io": ("OUTPUT_FILE", "OutputError", "command_line", "executor_input", "missing_outputs", "read_outputs"),
+    "executor_io": ("OUTPUT_FILE", "OutputError", "command_line", "executor_input", "read_outputs"),
     "keys": ("cache_key", "cache_parts", "key_of"),
     "model": ("Component", "Dag", "Graph", "Task"),
     "placeholders": ("PlaceholderError", "path_of"),

@@ -10,7 +10,7 @@ from typing import Any
 from tidegate.graph import placeholders
 from tidegate.graph.work import Artifact, ArtifactType, Container, Outputs, Work
 from tidegate.spec import json_text
-from tidegate.spec.values import typed
+from tidegate.spec.values import shown, typed
 
 OUTPUT_FILE = "executor_output.json"
 
@@ -70,26 +70,24 @@ def read_outputs(
     Raises: OutputError naming the output, what was expected and what was found.
     """
     said = _parse(executor_output)
-    values = said.get("parameterValues") or {}
+    values, made = _object(said, "parameterValues"), _object(said, "artifacts")
     parameters: dict[str, Any] = {}
     for name, type_name in work.output_parameters.items():
-        text = read(given["outputs"]["parameters"][name]["outputFile"])
-        if text is not None:
-            parameters[name] = _from_text(name, text, type_name)
-        elif name in values:
+        if name in values:  # goes before the file, as in KFP's launcher
             parameters[name] = _checked(name, values[name], type_name)
+            continue
+        text = read(given["outputs"]["parameters"][name]["outputFile"])
+        if text is None:
+            raise OutputError(f"output {name!r}: expected {type_name}, and the task wrote nothing: return or write it")
+        parameters[name] = _from_text(name, text, type_name)
     artifacts: dict[str, tuple[Artifact, ...]] = {}
     for name, kind in work.output_artifacts.items():
-        made = ((said.get("artifacts") or {}).get(name) or {}).get("artifacts")
-        if made is None:
-            made = given["outputs"]["artifacts"][name]["artifacts"] if not kind.is_list else []
-        artifacts[name] = tuple(_artifact(name, each, kind) for each in made)
+        planned = given["outputs"]["artifacts"][name]["artifacts"]
+        found = _object(made, name).get("artifacts", [] if kind.is_list else planned)
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise OutputError(f"{OUTPUT_FILE}: artifacts of {name!r}: expected a list of objects, found {shown(found)}")
+        artifacts[name] = tuple(_artifact(name, each, kind, planned[0]["uri"]) for each in found)
     return Outputs(parameters, artifacts)
-
-
-def missing_outputs(work: Work, outputs: Outputs) -> list[str]:
-    """Declared output parameters that the task did not write; a task that needs one cannot run."""
-    return [name for name in work.output_parameters if name not in outputs.parameters]
 
 
 def _parse(text: str | None) -> dict[str, Any]:
@@ -102,6 +100,13 @@ def _parse(text: str | None) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise OutputError(f"{OUTPUT_FILE}: expected an object, found {type(said).__name__}")
     return said
+
+
+def _object(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = said.get(key) or {}
+    if not isinstance(found, dict):
+        raise OutputError(f"{OUTPUT_FILE}: {key}: expected an object, found {shown(found)}")
+    return found
 
 
 def _from_text(name: str, text: str, type_name: str) -> Any:
@@ -148,15 +153,16 @@ def _type(kind: ArtifactType) -> dict[str, str]:
     return {"schemaTitle": kind.schema_title, "schemaVersion": kind.schema_version}
 
 
-def _artifact(name: str, said: Mapping[str, Any], kind: ArtifactType) -> Artifact:
-    type_said = said.get("type") or {}
+def _artifact(name: str, said: Mapping[str, Any], kind: ArtifactType, planned: str) -> Artifact:
+    """What the executor says of an artifact; it leaves out types, and may leave out the rest."""
+    type_said = _object(said, "type")
     return Artifact(
         name=str(said.get("name") or name),
-        uri=_normal(str(said.get("uri", ""))),
-        schema_title=type_said.get("schemaTitle") or kind.schema_title,
-        schema_version=type_said.get("schemaVersion") or kind.schema_version,
-        instance_schema=type_said.get("instanceSchema") or kind.instance_schema,
-        metadata=dict(said.get("metadata") or {}),
+        uri=_normal(str(said.get("uri") or planned)),
+        schema_title=str(type_said.get("schemaTitle") or kind.schema_title),
+        schema_version=str(type_said.get("schemaVersion") or kind.schema_version),
+        instance_schema=str(type_said.get("instanceSchema") or kind.instance_schema),
+        metadata=dict(_object(said, "metadata")),
         custom_path=str(said.get("custom_path") or said.get("customPath") or ""),  # kfp's executor writes the first
     )
 

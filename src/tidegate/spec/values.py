@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -19,7 +20,12 @@ class ValueMismatchError(ValueError):
 
 
 def text_of(value: Any) -> str:
-    """A value as text: what KFP puts in place of a placeholder, and into inputs declared as strings."""
+    """A value as text: what KFP's backend puts in place of a placeholder, and into inputs declared as strings.
+
+    Numbers as Go's `FormatFloat(v, 'f', -1, 64)` has them: 2.0 is `2`, 1e-7 is `0.0000001`; the rest is JSON.
+    """
+    if isinstance(value, float) and math.isfinite(value):
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
     return value if isinstance(value, str) else json.dumps(value)
 
 
