@@ -61,6 +61,14 @@ def test_a_task_that_changes_what_libraries_read_starts_from_the_lowest() -> Non
     assert choose(levels("ready", "ready", "ready"), frozenset({"tf"}), NOTHING, plain=True) == 0
 
 
+def test_a_task_with_little_memory_does_without_a_large_zygote() -> None:
+    known = levels("ready", "ready", "ready")
+    known[1].memory, known[2].memory = 200, 400
+    assert choose(known, frozenset({"tf"}), NOTHING, plain=False, memory=300) == 0
+    assert choose(known, frozenset({"tf", "pandas"}), NOTHING, plain=False, memory=500) == 1
+    assert choose(known, frozenset({"tf", "pandas"}), NOTHING, plain=False, memory=800) == 2
+
+
 def test_a_zygote_that_has_another_version_will_not_do() -> None:
     all_ready = levels("ready", "ready", "ready")
     assert choose(all_ready, frozenset({"tf", "pandas"}), frozenset({"pandas"}), plain=False) == 1

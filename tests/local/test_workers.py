@@ -165,6 +165,11 @@ def test_another_program_runs_verbatim(bench: Bench, warm: bool) -> None:
     assert ran.lines == ["a b $HOME", str(Path(sys.executable).parent / "python3")]
 
 
+def test_what_a_script_of_its_own_installs_stays_out_of_the_environment(bench: Bench) -> None:
+    ran = bench.run("sh", "-c", 'echo "$PIP_TARGET"; python3 -c "import sys; print(sys.path[1])"; : pip install x')
+    assert ran.lines == [f"{ran.execution.workdir}.code/packages"] * 2
+
+
 def test_exit_handlers_and_threads_come_to_their_end(bench: Bench) -> None:
     ran = bench.python(
         """

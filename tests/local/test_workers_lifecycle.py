@@ -17,6 +17,7 @@ import pytest
 from tests.local.tasks import Bench, alive, kill, processes_with, short_folder, until, with_host, worker_processes
 from tidegate.local import connection
 from tidegate.local.execution import Ending, Execution, Outcome
+from tidegate.local.settings import SettingsError
 
 SLEEP = "open('began', 'w').close(); import time; time.sleep(60)"
 
@@ -81,6 +82,12 @@ def test_workers_can_be_switched_off(bench: Bench, monkeypatch: pytest.MonkeyPat
     assert ran.outcome.ending is Ending.SUCCEEDED
     assert ran.outcome.details == {"worker": "fresh", "why": "TIDEGATE_WORKERS=off"}
     assert worker_processes(bench.runtime) == []
+
+
+def test_an_idle_time_that_is_none_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_WORKERS_IDLE", "5 minutes")
+    with pytest.raises(SettingsError, match="TIDEGATE_WORKERS_IDLE: expected seconds, found '5 minutes'"):
+        bench.workers()
 
 
 def test_two_clients_that_start_at_once_share_one_worker(bench: Bench) -> None:

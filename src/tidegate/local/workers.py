@@ -18,7 +18,7 @@ from tidegate.local.daemon import processes
 from tidegate.local.environments import Environment, NoEnvironment
 from tidegate.local.execution import Ending, Execution, Outcome
 from tidegate.local.imports import imported
-from tidegate.local.settings import Settings
+from tidegate.local.settings import Settings, SettingsError
 
 _IDLE = 600.0  # seconds
 
@@ -55,7 +55,7 @@ class Workers:
         self.settings = settings
         self._warm = os.environ.get("TIDEGATE_WORKERS", "") != "off" if warm is None else warm
         self._runtime, self._grace = runtime, grace
-        self._idle = float(os.environ.get("TIDEGATE_WORKERS_IDLE") or _IDLE)
+        self._idle = _idle_seconds(os.environ.get("TIDEGATE_WORKERS_IDLE", ""))
         self._running: dict[str, _Running] = {}
         self._connections: dict[str, asyncio.Task[Connection]] = {}
         self._variables: dict[Path, dict[str, str]] = {}
@@ -140,6 +140,10 @@ class Workers:
         if overlay:
             env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(overlay.path), env.get("PYTHONPATH"))))
             env["PATH"] = os.pathsep.join((str(overlay.path / "bin"), env["PATH"]))
+        if isinstance(program, Verbatim) and any("pip" in word for word in program.command):
+            # What it installs goes beside its working folder, and is found there; never into the environment.
+            packages = f"{execution.workdir}.code/packages"
+            env |= {"PIP_TARGET": packages, "PYTHONPATH": packages, "PATH": f"{packages}/bin{os.pathsep}{env['PATH']}"}
         changed = {name for name, value in execution.env.items() if environment.env.get(name) != value}
         return {
             "program": _described(program, execution.workdir),
@@ -213,6 +217,13 @@ class Workers:
                 )
             )  # fmt: skip
         return await asyncio.shield(opening)
+
+
+def _idle_seconds(said: str) -> float:
+    try:
+        return float(said or _IDLE)
+    except ValueError:
+        raise SettingsError(f"TIDEGATE_WORKERS_IDLE: expected seconds, found {said!r}") from None
 
 
 def _described(program: Program, workdir: Path) -> dict[str, Any]:

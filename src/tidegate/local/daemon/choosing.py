@@ -25,19 +25,26 @@ class Level:
     module: str
     growth: Growth = Growth.LOADING
     roots: frozenset[str] = frozenset()
+    memory: int = 0
+    """Bytes that its children have from the beginning."""
 
 
-def choose(levels: Sequence[Level], imports: frozenset[str], overlay: frozenset[str], plain: bool) -> int | Verdict:
+def choose(
+    levels: Sequence[Level], imports: frozenset[str], overlay: frozenset[str], plain: bool, memory: int = 0
+) -> int | Verdict:
     """The place of the zygote for a task that imports the top-level modules `imports`.
 
     overlay: top-level modules that the task brings in other versions; a zygote that has one of them will not do.
     plain: the task changes variables that libraries read when they are imported, so it starts from the lowest zygote.
+    memory: the task's limit, 0 for none; where a zygote's own would fill half of it, the task does without.
     The lowest that has everything wins: its children are the smallest and the quickest to fork.
     """
     usable = [
         place
         for place, level in enumerate(levels)
-        if level.growth is not Growth.GONE and not level.roots & overlay and (place == 0 or not plain)
+        if level.growth is not Growth.GONE
+        and not level.roots & overlay
+        and (place == 0 or not (plain or (memory and level.memory > memory / 2)))
     ]
     if not usable or usable[0] != 0:
         return Verdict.NONE

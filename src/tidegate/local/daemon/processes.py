@@ -80,6 +80,12 @@ def resident(pid: int) -> int:
         return 0
 
 
+def anonymous() -> int:
+    """Bytes of this process that no file backs: what a child has from the beginning."""
+    with open("/proc/self/status", "rb") as file:
+        return next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"RssAnon:")), 0)
+
+
 def proportional(pids: Iterable[int]) -> int:
     """Bytes that these processes use together, pages that they share counted once (and shared with others, in part)."""
     total = 0

@@ -45,7 +45,7 @@ class _Client:
         self._supervisor, self._writer = supervisor, writer
 
     async def listen(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+        try:
             while True:
                 message = await wire.read(reader)
                 if "run" in message:
@@ -54,8 +54,11 @@ class _Client:
                     self._supervisor.stop(message["stop"])
                 elif "retire" in message:
                     self._supervisor.retiring = True
-        self._supervisor.gone(self)
-        self._writer.close()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            self._supervisor.gone(self)
+            self._writer.close()
 
     def tell(self, message: wire.Message) -> None:
         if not self._writer.is_closing():
@@ -129,7 +132,8 @@ class Supervisor:
     # ------------------------------------------------------------ tasks
     def _place(self, task: _Task) -> None:
         request = task.request
-        chosen = choose(self._levels, frozenset(request["imports"]), frozenset(request["overlay"]), request["plain"])
+        imports, overlay = frozenset(request["imports"]), frozenset(request["overlay"])
+        chosen = choose(self._levels, imports, overlay, request["plain"], request["memory"])
         if chosen is Verdict.WAIT:
             return
         if isinstance(chosen, Verdict):
@@ -237,6 +241,7 @@ class Supervisor:
                 message = await wire.read(reader)
                 if "loaded" in message:
                     level.growth, level.roots = Growth.READY, frozenset(message["roots"])
+                    level.memory = message["memory"]
                     self._place_waiting()
                 elif "started" in message and (task := self._tasks.get(message["started"])):
                     self._started(task, message)

@@ -55,7 +55,7 @@ def grow(place: int, controls: Sequence[socket.socket], modules: Sequence[str | 
         for later in controls[place + 1 :]:
             later.close()
     roots = sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {__package__})
-    control.sendall(wire.encode({"loaded": place, "roots": roots}))
+    control.sendall(wire.encode({"loaded": place, "roots": roots, "memory": processes.anonymous()}))
     _Zygote(control, successor).serve()
 
 
