@@ -60,4 +60,6 @@ def evaluator(
     evaluation.metadata["examples"] = done.examples
     blessing.metadata["blessed"] = done.blessed
     blessing.metadata["requirements"] = f"{held} of {len(done.verdicts)} hold"
+    word = "BLESSED" if done.blessed else "NOT BLESSED"
+    blessing.metadata["verdict"] = f"{word}: {held} of {len(done.verdicts)} requirements hold"
     return collections.namedtuple("Outputs", ["blessed"])(done.blessed)

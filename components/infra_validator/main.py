@@ -38,6 +38,7 @@ def _tell_kfp(executor_input: dict[str, Any], done: Validation) -> None:
     outputs = executor_input["outputs"]
     (blessing,) = outputs["artifacts"]["blessing"]["artifacts"]
     metadata = {k: v for k, v in asdict(done).items() if k != "reason" and v is not None}
+    metadata["verdict"] = "INFRA BLESSED" if done.blessed else f"NOT INFRA BLESSED: {done.reason.splitlines()[-1]}"
     answer = {
         "artifacts": {"blessing": {"artifacts": [blessing | {"metadata": blessing.get("metadata", {}) | metadata}]}}
     }

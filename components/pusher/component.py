@@ -69,6 +69,8 @@ def pusher(
         require_signature=require_signature,
     )
     pushed_model.metadata.update(pushed=done.pushed, name=name, reason=done.reason)
+    why = "; ".join(done.reason.splitlines())[:200]
+    pushed_model.metadata["verdict"] = f"pushed {name}/{done.version}" if done.pushed else f"NOT PUSHED: {why}"
     if done.pushed:
         pushed_model.metadata.update(
             pushed_destination=done.path, pushed_version=done.version, digest=done.digest, signed=done.signed

@@ -55,7 +55,8 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     model = _model(transform, float(settings.get("learning_rate", 1e-3)), int(settings.get("units", 64)))
     model.fit(train, validation_data=evaluation, epochs=int(settings.get("epochs", 3)), verbose=2)
     model.transform = transform.transform_features_layer()
-    model.save(fn_args.serving_model_dir, save_format="tf", signatures={"serving_default": _serving(model, transform)})
+    serving = {"serving_default": _serving(model, transform)}
+    model.save(fn_args.serving_model_dir, save_format="tf", include_optimizer=False, signatures=serving)
 
 
 def _model(transform: tft.TFTransformOutput, learning_rate: float, units: int) -> keras.Model:

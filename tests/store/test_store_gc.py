@@ -65,7 +65,7 @@ def test_what_a_pushed_model_took_stays(store: Store, diary: Diary) -> None:
     (raw,) = diary.task(run, "import", gives={"raw": "r"})
     (statistics,) = diary.task(run, "statistics", (raw,), gives={"statistics": "s"})
     (model,) = diary.task(run, "train", (raw,), gives={"model": "m"}, type="system.Model")
-    diary.task(run, "push", (model, statistics), gives={"pushed": "p"}, type="tfx.PushedModel")
+    diary.task(run, "push", (model, statistics), gives={"pushed": "p"}, type="system.PushedModel")
     diary.run("later")
     collect(store, keep=1, now=9e9)
     assert {Path(name).name for name in files(store)} == {"pushed", "model", "statistics"}

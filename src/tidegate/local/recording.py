@@ -92,7 +92,7 @@ class Recorder:
             self._gave(event, report, at, cached)
             fields |= {"outputs": event.outputs.parameters, "cached_from": event.cached_from}
             fields |= {"folder": ""} if cached else {}
-            seen |= {"cached_from": event.cached_from, "rows": _rows(event.outputs)}
+            seen |= {"cached_from": event.cached_from, "rows": _rows(event.outputs), "verdict": _verdict(event.outputs)}
         if report is not None and report.answer is not None:
             fields |= {"cache_key": report.answer.key, "why_missed": report.answer.why_missed}
             seen["why_missed"] = report.answer.why_missed
@@ -177,6 +177,12 @@ def _rows(outputs: Outputs) -> int | None:
             if isinstance(rows, int | float) and not isinstance(rows, bool):
                 return int(rows)
     return None
+
+
+def _verdict(outputs: Outputs) -> str:
+    """What a component that judges says of what it found: `BLESSED: 7 of 7 requirements hold`."""
+    said = (each.metadata.get("verdict") for found in outputs.artifacts.values() for each in found)
+    return next((verdict for verdict in said if isinstance(verdict, str)), "")
 
 
 def _leaves(body: Any) -> int:

@@ -38,6 +38,8 @@ class TaskView:
     total: float | None = None
     rows: int | None = None
     """Rows of its first output that says them."""
+    verdict: str = ""
+    """What a component that judges says of what it found."""
     error: str = ""
     log: Path | None = None
     _progress: tuple[Path, int] | None = None

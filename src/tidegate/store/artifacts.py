@@ -14,7 +14,7 @@ from tidegate.store.digests import Content
 from tidegate.store.records import ArtifactRecord, LineageStep
 
 IN, OUT = "in", "out"
-MODEL_TYPES = ("tfx.PushedModel", "system.Model", "google.VertexModel", "google.UnmanagedContainerModel")
+MODEL_TYPES = ("system.PushedModel", "system.Model", "google.VertexModel", "google.UnmanagedContainerModel")
 
 
 class Artifacts:
@@ -160,7 +160,7 @@ class Artifacts:
 
     # ------------------------------------------------------------ models
     def models(self, pushed_only: bool = False) -> list[ArtifactRecord]:
-        """Models, newest first; pushed versions have the type `tfx.PushedModel`."""
+        """Models, newest first; pushed versions have the type `system.PushedModel`."""
         types = MODEL_TYPES[:1] if pushed_only else MODEL_TYPES
         return self._where(f"type IN ({', '.join('?' * len(types))})", *types)
 

@@ -72,7 +72,7 @@ def _needed(store: Store, dropped: list[str]) -> dict[str, int]:
     for row in store.database.query(
         "SELECT artifacts.uri, artifacts.id FROM artifacts AS pushed JOIN uses ON uses.run = pushed.run "
         "AND uses.task = pushed.task JOIN artifacts ON artifacts.id = uses.artifact "
-        "WHERE pushed.type = 'tfx.PushedModel'"
+        "WHERE pushed.type = 'system.PushedModel'"
     ):
         needed[row["uri"]] = row["id"]
     return needed

@@ -98,6 +98,7 @@ def _end(task: TaskView) -> str:
         return ""
     took = words.seconds(task.ended - task.started) if task.started is not None and task.ended is not None else ""
     rows = f", {words.count(task.rows)} rows" if task.rows is not None else ""
+    rows += f", {task.verdict}" if task.verdict else ""
     match task.state:
         case TaskState.CACHED:
             return f"cached, from run {task.cached_from}{rows}"

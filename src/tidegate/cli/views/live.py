@@ -121,9 +121,9 @@ def _said(task: TaskView) -> Cell:
     if task.state is TaskState.WAITING:
         return Cell(f"to be tried again: {task.error}", "yellow")
     if task.state is TaskState.CACHED:
-        return Cell(f"from {task.cached_from}", "dim")
+        return Cell(task.verdict or f"from {task.cached_from}", "dim")
     if task.state is not TaskState.RUNNING:
-        return Cell("")
+        return Cell(task.verdict)
     if task.done is not None and task.total:
         return Cell(f"{bar(task.done / task.total)} {task.message}")
     return Cell(task.message)
