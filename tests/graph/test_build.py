@@ -68,6 +68,20 @@ def test_retries(tmp_path):
     assert [retry.delay(failures) for failures in (1, 2, 3, 4, 10_000)] == [10, 30, 60, 60, 60]
 
 
+def test_retries_of_a_nested_pipeline_are_reported_not_forgotten(tmp_path):
+    @dsl.pipeline
+    def inner():
+        add(a=1, b=1)
+
+    @dsl.pipeline
+    def outer():
+        inner().set_retry(2)
+
+    assert graph_of(outer, tmp_path).ignored == (
+        "inner: retries of a nested pipeline as a whole; give them to its tasks",
+    )
+
+
 def test_caching_options(tmp_path):
     @dsl.pipeline
     def cached():

@@ -10,7 +10,7 @@ from tests.local.pipelines import PIPELINES, Case
 from tests.local.playing import compiled, play
 from tidegate.graph import Graph, Outputs, Work
 from tidegate.local.events import CancelRequested, RunStarted, TaskFailed, TaskSucceeded
-from tidegate.local.scheduler import advance, start
+from tidegate.local.scheduler import MAX_NODES, advance, start
 
 each_case = pytest.mark.parametrize("case", PIPELINES, ids=lambda case: case.name)
 
@@ -157,6 +157,11 @@ def test_a_late_answer_of_an_earlier_attempt_changes_nothing(graphs):
     state, _ = advance(graph, state, TaskFailed(1.0, "flaky", 1, "no"))
     again, nothing = advance(graph, state, TaskSucceeded(2.0, "flaky", 1, Outputs({"Output": 1})))
     assert again == state and not nothing
+
+
+def test_a_loop_that_no_machine_could_hold_fails_before_it_begins(graphs):
+    played = play(graphs["loop over output"][0], arithmetic, {"n": MAX_NODES})
+    assert f"{MAX_NODES} iterations of 2 tasks: more than {MAX_NODES} in one run" in played.errors["for-loop-1"]
 
 
 @pytest.mark.parametrize("name", ["loop over output", "nested loops over output"])

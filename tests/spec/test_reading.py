@@ -76,6 +76,7 @@ def test_a_component_compiled_alone_is_a_pipeline_of_one_task(tmp_path):
         ("a: !!python/object/apply:os.system ['true']", "not YAML"),
         ("a: " + "[" * 80, "nested deeper than 60 levels"),
         ('{"a": ' * 80, "nested deeper than 60 levels"),
+        ('{"a": {"b": 1, "b": 2}}', "the key 'b' stands twice"),
         ('{"a": 1,}', "not YAML or JSON"),
         ('{"root": {"dag": {"tasks": {"\\ud800": {}}}}}', "not YAML or JSON"),
         (b"a: \xff\n", "not UTF-8 text"),

@@ -164,6 +164,8 @@ class _Builder:
             except ExpressionError as error:
                 self.problems.append(Problem(f"{where}.triggerPolicy", str(error)))
         policy = task.retry_policy
+        if policy.max_retry_count > 0 and isinstance(component.body, Dag):
+            self.ignored.add(f"{name}: retries of a nested pipeline as a whole; give them to its tasks")
         return Task(
             name=name,
             component=component,

@@ -328,7 +328,7 @@ class _Step:
             left=parent.left - 1,
             failed=parent.failed + (node.state is TaskState.FAILED),
             cancelled=parent.cancelled + (node.state is TaskState.CANCELLED),
-            error=parent.error or (_said(node) if node.state is TaskState.FAILED else ""),
+            error=parent.error or (node.said if node.state is TaskState.FAILED else ""),
         )
         if parent.kind == "loop":
             self._iteration_ended(parent)
@@ -365,18 +365,18 @@ class _Step:
         assert loop.task is not None
         iterations = [self.nodes[join(path, str(index))] for index in range(len(loop.items))]
         outputs = resolving.collected(loop.task.component, iterations)
-        self._settle(loop, _state_of(loop), outputs, loop.error)
+        self._settle(loop, loop.outcome, outputs, loop.error)
 
     def _close_dag(self, path: str) -> None:
         node = self.nodes[path]
         assert node.dag is not None
         outputs = resolving.dag_outputs(node.dag, path, self.nodes, self._component(node))
         if path:
-            self._settle(node, _state_of(node), outputs, node.error)
+            self._settle(node, node.outcome, outputs, node.error)
             return
         failed = RunState.FAILED if node.failed else RunState.SUCCEEDED
         self.ended = RunState.CANCELLED if self.cancels and node.cancelled else failed
-        self.nodes[path] = replace(node, state=_state_of(node), outputs=outputs)
+        self.nodes[path] = replace(node, state=node.outcome, outputs=outputs)
         self.actions.append(RunEnded(self.ended, outputs, node.error))
 
     def _component(self, node: Node) -> Component:
@@ -389,14 +389,3 @@ def _kind(task: Task) -> str:
     if not isinstance(task.component.body, Dag):
         return "task"
     return "condition" if task.condition is not None else "dag"
-
-
-def _state_of(node: Node) -> TaskState:
-    if node.failed:
-        return TaskState.FAILED
-    return TaskState.CANCELLED if node.cancelled else TaskState.SUCCEEDED
-
-
-def _said(node: Node) -> str:
-    """A leaf's error with its path; what a DAG says has one already."""
-    return f"{node.path}: {node.error}" if node.kind == "task" or "/" not in node.error.split(":")[0] else node.error

@@ -45,6 +45,19 @@ class Node:
     opened: int = 0
     """Iterations begun."""
 
+    @property
+    def outcome(self) -> TaskState:
+        """The end of a DAG or loop all of whose children have ended."""
+        if self.failed:
+            return TaskState.FAILED
+        return TaskState.CANCELLED if self.cancelled else TaskState.SUCCEEDED
+
+    @property
+    def said(self) -> str:
+        """The error with the path of the task that made it; what a DAG says has one already."""
+        from_below = self.kind != "task" and "/" in self.error.split(":")[0]
+        return self.error if from_below else f"{self.path}: {self.error}"
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:

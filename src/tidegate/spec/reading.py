@@ -107,7 +107,9 @@ def _documents(text: str | bytes, where: str) -> list[dict[str, Any]]:
     except UnicodeError as error:
         raise _refused(where, f"not UTF-8 text: {error}") from None
     try:
-        documents = [json_text.parse(text, MAX_DEPTH)] if text.lstrip().startswith("{") else _yaml(text, where)
+        documents = (
+            [json_text.parse(text, MAX_DEPTH, unique=True)] if text.lstrip().startswith("{") else _yaml(text, where)
+        )
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f"{where}:{mark.line + 1}" if mark else where
