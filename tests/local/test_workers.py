@@ -71,6 +71,18 @@ def test_a_secret_of_one_task_is_not_in_the_next(bench: Bench) -> None:
     assert bench.python(ask).lines == ["None "]
 
 
+def test_what_was_let_through_for_one_caller_is_not_there_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = "import os; print(os.environ.get('AWS_PROFILE'))"
+    with short_folder() as runtime:
+        bench = Bench(tmp_path, runtime, with_host(tmp_path, pass_env=("AWS_*",)))
+        monkeypatch.setenv("AWS_PROFILE", "first")  # the worker is started with it
+        assert bench.python(ask).lines == ["first"]
+        monkeypatch.delenv("AWS_PROFILE")
+        assert bench.python(ask).lines == ["None"]
+
+
 def test_a_task_has_its_working_folder_and_an_empty_input(bench: Bench, warm: bool) -> None:
     ran = bench.python(
         "import os, sys; print(os.getcwd()); print(repr(sys.stdin.read())); open('made', 'w').close()", warm=warm
