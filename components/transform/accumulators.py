@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tensorflow_transform import analyzer_nodes
+from tensorflow_transform import analyzer_nodes, analyzers
 from tensorflow_transform.beam import analyzer_impls
 
 from tidegate.components.transform.vocabularies import PLAIN, SUPPORTED, VocabularyCounts
 
+WeightedMean = analyzers.WeightedMeanAndVarCombiner.accumulator_class
 Values = Sequence[Any]
 """The tensors that an analyzer reads, of one batch."""
 
@@ -79,10 +80,12 @@ class Reader:
     def finish(self, accumulator: Accumulator) -> list[Any]:
         """Its elements, as the cache would give them back: so a cached run makes the very bytes of one that is not."""
         operation, items = self.operation, accumulator.items()
-        if isinstance(operation, analyzer_nodes.VocabularyAccumulate) and operation.vocab_ordering_type in PLAIN:
+        vocabulary = isinstance(operation, analyzer_nodes.VocabularyAccumulate)
+        if vocabulary and operation.vocab_ordering_type in PLAIN:
             return items
-        coder = getattr(operation, "cache_coder", None) or operation.combiner.accumulator_coder
-        return [coder.decode_cache(coder.encode_cache(one)) for one in items]
+        coder = operation.cache_coder if hasattr(operation, "cache_coder") else operation.combiner.accumulator_coder
+        back = [coder.decode_cache(coder.encode_cache(one)) for one in items]
+        return [(token, WeightedMean(*mean)) for token, mean in back] if vocabulary else back
 
 
 def can_accumulate(operation: Any) -> bool:

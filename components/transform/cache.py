@@ -1,48 +1,44 @@
-"""The TransformCache artifact: what analyzers found in each shard, so that a new span costs only its own analysis.
+"""The TransformCache artifact: what analyzers accumulated of each shard, so that the next span costs only its own.
 
-<shard>/<n>.gz      TFRecords: an analyzer's encoded accumulators
-<shard>/keys.json   which analyzer each is of: TFT's hash of the graph that leads to it, base64
+A folder a shard, named by the digest of its content; in it a TFRecord file an analyzer, named by the digest of TFT's
+key: its first record is that key (a hash of the graph that leads to the analyzer), the others are the encoded
+accumulators.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 from tensorflow_transform.beam.analyzer_cache import DatasetKey
 
+from tidegate.components.errors import ComponentError
 from tidegate.components.tfrecord import RecordWriter, read_records
-from tidegate.components.transform.in_memory import Cache
 
-_KEYS = "keys.json"
+Entries = Mapping[DatasetKey, Mapping[bytes, list[bytes]]]
 
 
-def read_cache(folder: str | Path | None, shards: Iterable[str]) -> Cache:
-    """What the artifact holds of these shards; what it does not hold is computed."""
-    found: Cache = {}
+def read(folder: str | Path, shards: Iterable[DatasetKey]) -> dict[DatasetKey, dict[bytes, list[bytes]]]:
+    """What the cache has of these shards; an entry that is damaged is as one that is not there."""
+    found: dict[DatasetKey, dict[bytes, list[bytes]]] = {}
     for shard in shards:
-        keys = Path(folder, shard, _KEYS) if folder else None
-        if keys is None or not keys.is_file():
-            continue
-        found[DatasetKey(shard)] = {
-            base64.b64decode(key): [record for batch in read_records(keys.parent / name) for record in batch]
-            for name, key in json.loads(keys.read_text(encoding="utf-8")).items()
-        }
+        entries = found.setdefault(shard, {})
+        for file in sorted((Path(folder) / shard.key).glob("*.gz")):
+            try:
+                key, *accumulators = [record for batch in read_records(file) for record in batch]
+            except (ComponentError, ValueError) as error:
+                print(f"analyzer cache: {file.name} is left out: {error}")
+                continue
+            entries[key] = accumulators
     return found
 
 
-def write_cache(folder: str | Path, cache: Cache) -> None:
-    """Write the artifact anew."""
-    for shard, entries in sorted(cache.items(), key=lambda item: str(item[0].key)):
-        target = Path(folder, str(shard.key))
+def write(folder: str | Path, entries: Entries) -> None:
+    for shard, analyzers in entries.items():
+        target = Path(folder) / shard.key
         target.mkdir(parents=True, exist_ok=True)
-        keys = {}
-        for number, (key, accumulators) in enumerate(sorted(entries.items())):
-            name = f"{number:03}.gz"
-            with RecordWriter(target / name) as writer:
-                writer.write(pa.array(list(accumulators), pa.large_binary()))
-            keys[name] = base64.b64encode(key).decode()
-        (target / _KEYS).write_text(json.dumps(keys, indent=1), encoding="utf-8")
+        for key, accumulators in analyzers.items():
+            with RecordWriter(target / f"{hashlib.sha256(key).hexdigest()[:32]}.gz") as out:
+                out.write(pa.array([key, *accumulators], pa.large_binary()))

@@ -1,9 +1,9 @@
 """TFT's analysis graph executed in this process, without Beam.
 
-TFT describes an analysis as a graph of operations over collections (`analysis_graph_builder.build`), which it then turns
-into a Beam pipeline, operation by operation. Here the same graph is walked with the same `nodes.Traverser`, and every
-collection is a plain list. Only the input is not: each shard is read once a phase, and all analyzers of that phase fold
-its batches together (`accumulators.accumulate`). The combiners and vocabulary rules are TFT's own objects.
+TFT describes an analysis as a graph of operations over collections (`analysis_graph_builder.build`), which it then
+turns into a Beam pipeline, operation by operation. Here the same graph is walked with the same `nodes.Traverser`, and
+every collection is a plain list. Only the input is not: each shard is read once a phase, and all analyzers of that
+phase fold its batches together (`accumulators.accumulate`). The combiners and vocabulary rules are TFT's own objects.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def analyze(preprocessing: Preprocessing, shards: Shards, cache: Cache, folder: 
     Raises: UnsupportedError, before any data is read.
     """
     known = {shard: cache.get(shard, {}) for shard in shards}
+    offered = {shard: analyzer_cache.DatasetCache(entries, None) for shard, entries in known.items()}
     final, to_encode, _ = analysis_graph_builder.build(
-        preprocessing.graph, preprocessing.inputs, preprocessing.outputs, list(shards), cache_dict=known
+        preprocessing.graph, preprocessing.inputs, preprocessing.outputs, list(shards), cache_dict=offered
     )
     plan = _Plan()
-    walk = nodes.Traverser(plan)
-    walk.visit_value_node(final)
+    nodes.Traverser(plan).visit_value_node(final)
     run = _Run(preprocessing, shards, known, plan.readers, folder)
     traverser = nodes.Traverser(run)
     replacements = traverser.visit_value_node(final)
@@ -95,7 +95,9 @@ class _Plan(nodes.Visitor):
         source = next((one for one in inputs if one.applied), None)
         if source is None:
             if type(operation) not in _OPERATIONS:
-                raise UnsupportedError(f"operation {type(operation).__name__} ({operation.label}) has no in-memory form")
+                raise UnsupportedError(
+                    f"operation {type(operation).__name__} ({operation.label}) has no in-memory form"
+                )
             return nothing
         if isinstance(operation, beam_nodes.ExtractFromDict):
             return (_Source(source.applied, tuple(operation.keys)),)

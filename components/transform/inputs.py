@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.arrow import table_util
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapter, TensorAdapterConfig
 from tfx_bsl.tfxio.tensor_representation_util import InferTensorRepresentationsFromMixedSchema
 
 from tidegate.components.errors import ComponentError
-from tidegate.components.tfrecord import read_records
+from tidegate.components.tfrecord import read_examples
 
 BATCH_ROWS = 8192
-_DECODED_ROWS = 1024  # bigger batches decode slower a row
 
 
 class Adapter:
@@ -29,24 +26,23 @@ class Adapter:
 
     def __init__(self, schema: schema_pb2.Schema) -> None:
         """Raises: ComponentError where the schema gives no feature a tensor."""
-        self._decoder = ExamplesToRecordBatchDecoder(schema.SerializeToString())
+        self._schema = schema
         try:
             representations = InferTensorRepresentationsFromMixedSchema(schema)
         except ValueError as error:
             raise ComponentError(f"the schema says not how its features become tensors: {error}") from None
         if not representations:
             raise ComponentError("the schema has no feature: nothing to transform")
-        self.config = TensorAdapterConfig(self._decoder.ArrowSchema(), representations)
+        self.config = TensorAdapterConfig(
+            ExamplesToRecordBatchDecoder(schema.SerializeToString()).ArrowSchema(), representations
+        )
         self._adapter = TensorAdapter(self.config)
         self.specs: dict[str, tf.TypeSpec] = self._adapter.OriginalTypeSpecs()
 
     def batches(self, path: Path, batch_rows: int = BATCH_ROWS) -> Iterator[dict[str, Any]]:
         """Raises: ComponentError for a record that is no tf.Example, or does not fit the schema."""
-        records = read_records(path, _DECODED_ROWS)
-        while parts := list(islice(records, max(1, batch_rows // _DECODED_ROWS))):
+        for batch in read_examples([path], self._schema, batch_rows):
             try:
-                decoded = [self._decoder.DecodeBatch(part) for part in parts]
-                batch = decoded[0] if len(decoded) == 1 else table_util.MergeRecordBatches(decoded)
                 tensors: dict[str, Any] = self._adapter.ToBatchTensors(batch, produce_eager_tensors=True)
             except (RuntimeError, ValueError, pa.ArrowInvalid) as error:
                 said = str(error).splitlines()[0]

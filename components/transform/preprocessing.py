@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from absl import logging
 from tensorflow.python.eager.wrap_function import VariableHolder, WrappedFunction
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform import annotators, graph_context, graph_tools, impl_helper, schema_inference, tf2_utils
@@ -55,13 +57,15 @@ class Preprocessing:
                 f"preprocessing_fn returned {self.outputs!r}; expected a dict of at least one feature name -> tensor"
             )
         if self.graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES):
-            raise ComponentError("preprocessing_fn makes trainable variables; a transform is not trained: make constants")
+            raise ComponentError(
+                "preprocessing_fn makes trainable variables; a transform is not trained: make constants"
+            )
         self.assets = annotators.get_asset_annotations(self.graph)
         annotators.clear_asset_annotations(self.graph)
         self._fingerprint = graph_tools.get_analyzers_fingerprint(self.graph, self.inputs)
 
     def phase(self, wanted: Mapping[str, tf.Tensor], replacements: Replacements) -> Applied:
-        """A function from inputs to the tensors that analyzers of one phase read, earlier analyzers' values in place."""
+        """A function from inputs to the tensors that analyzers of one phase read, earlier ones' values in place."""
         if not replacements:
             return self._pruned(wanted)
         traced = self._trace(replacements, {key: tensor.name for key, tensor in wanted.items()})
@@ -91,7 +95,8 @@ class Preprocessing:
         """
         traced = self._trace(replacements)
         inputs = tf2_utils.get_structured_inputs_from_func_graph(traced.concrete.graph)
-        impl_helper._validate_analyzers_fingerprint(self._fingerprint, traced.concrete.graph, inputs)
+        with _quiet():  # warns of phases, whose graphs differ by design
+            impl_helper._validate_analyzers_fingerprint(self._fingerprint, traced.concrete.graph, inputs)
         tf.saved_model.save(traced.module, str(folder))
         context = graph_context.TFGraphContext(tf.Module(), self._folder, evaluated_replacements=dict(replacements))
         metadata = schema_inference.get_traced_metadata_fn(
@@ -101,3 +106,13 @@ class Preprocessing:
             traced.concrete.structured_outputs, metadata, evaluate_schema_overrides=True
         )
         return lambda features: traced.concrete(dict(features)), schema
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

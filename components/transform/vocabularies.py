@@ -100,9 +100,7 @@ def prune(operation: analyzer_nodes.VocabularyPrune, counts: Sequence[Counted]) 
         value = getattr(operation, name)
         if value is not None and value < 0:
             raise ValueError(f"{name} of a vocabulary is {value}; expected at least 0")
-    kept = _prune(
-        counts, operation.frequency_threshold, operation.informativeness_threshold, operation.input_dtype
-    )
+    kept = _prune(counts, operation.frequency_threshold, operation.informativeness_threshold, operation.input_dtype)
     if operation.top_k is not None:
         kept = sorted(kept, reverse=True)[: operation.top_k]
         kept = analyzer_impls.maybe_add_empty_vocabulary_dummy(kept, operation.input_dtype)

@@ -1,122 +1,111 @@
-"""Analyses the data, saves the transform, and applies it: TFT in one process."""
+"""What transform does: analyse the examples, keep the result as a graph, apply it."""
 
 from __future__ import annotations
 
-import json
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tensorflow_transform import TFTransformOutput
+from tensorflow_transform.beam.analyzer_cache import DatasetKey
 
 from tidegate.components.errors import ComponentError
 from tidegate.components.modules import function_of, load_module
 from tidegate.components.progress import report
 from tidegate.components.schema_gen.files import read_schema
-from tidegate.components.statistics_gen.work import generate_statistics
-from tidegate.components.tfrecord import ExampleWriter, split_folder, split_names, split_paths
-
-STEM = "transformed_examples"
-"""TFX's name for the files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transformed:
-    rows: dict[str, int]
-    """By split."""
-    features: list[str]
-    computed: int
-    """Analyses of a shard that had to be made."""
-    reused: int
-    """Analyses that the cache had."""
+from tidegate.components.tfrecord import split_names, split_paths
+from tidegate.components.transform import cache, in_memory, outputs
+from tidegate.components.transform.inputs import Adapter, shards
+from tidegate.components.transform.job import Job, Transformed
+from tidegate.components.transform.preprocessing import Preprocessing, with_config
+from tidegate.components.transform.saved_model import normalise
 
 
 def transform(
-    *,
     examples: str | Path,
     schema: str | Path,
     module: Mapping[str, str],
     transform_graph: str | Path,
     transformed_examples: str | Path,
-    post_transform_statistics: str | Path,
-    updated_analyzer_cache: str | Path,
+    statistics: str | Path,
+    updated_cache: str | Path,
     analyzer_cache: str | Path | None = None,
     custom_config: Mapping[str, Any] | None = None,
     analyze_splits: Sequence[str] = ("train",),
+    beam_pipeline_args: Sequence[str] = (),
 ) -> Transformed:
-    """Run the user's preprocessing_fn over `examples`.
+    """Run the module's `preprocessing_fn` over the examples: in memory, or by Beam where asked, or where it must be.
 
-    Raises: ComponentError for what the user can mend; whatever preprocessing_fn raises.
+    Raises: ComponentError for examples, schema or splits that cannot be used; what the module itself raises.
     """
-    import tensorflow as tf
-    from tensorflow_transform.beam.analyzer_cache import DatasetKey
-
-    from tidegate.components.transform.cache import read_cache, write_cache
-    from tidegate.components.transform.in_memory import analyze
-    from tidegate.components.transform.inputs import Adapter, shards
-    from tidegate.components.transform.preprocessing import Preprocessing, with_config
-    from tidegate.components.transform.saved_model import normalise
-
-    missing = sorted(set(analyze_splits) - set(split_names(examples)))
-    if missing or not analyze_splits:
-        raise ComponentError(
-            f"analyze_splits is {list(analyze_splits)}; the examples have: {', '.join(split_names(examples))}"
+    names = split_names(examples)
+    unknown = [split for split in analyze_splits if split not in names]
+    if unknown or not analyze_splits:
+        raise ComponentError(f"analyze_splits is {list(analyze_splits)}; expected some of: {', '.join(names)}")
+    with tempfile.TemporaryDirectory(prefix="transform-") as folder:
+        modules = Path(folder) / "module"
+        modules.mkdir()
+        function = function_of(load_module(module, modules), "preprocessing_fn")
+        job = Job(
+            function=with_config(function, custom_config or {}),
+            schema=read_schema(schema),
+            paths={split: split_paths(examples, split) for split in names},
+            analyze_splits=analyze_splits,
+            graph=Path(transform_graph),
+            examples=Path(transformed_examples),
+            statistics=Path(statistics),
+            folder=Path(folder) / "work",
         )
-    tf.keras.utils.set_random_seed(0)  # names and initial values inside the graph
-    known = read_schema(schema)
-    adapter = Adapter(known)
-    function = with_config(function_of(load_module(module), "preprocessing_fn"), custom_config or {})
-    with tempfile.TemporaryDirectory(prefix="transform-") as temporary:
-        folder = Path(temporary)
-        preprocessing = Preprocessing(function, adapter.specs, folder)
-        found = [shard for split in analyze_splits for shard in shards(split_paths(examples, split), split)]
-        report(f"analysing {', '.join(analyze_splits)}")
-        analysis = analyze(
-            preprocessing,
-            {DatasetKey(shard.key): lambda path=shard.path: adapter.batches(path) for shard in found},
-            read_cache(analyzer_cache, (shard.key for shard in found)),
-            folder,
-        )
-        print(f"analysis: {analysis.computed} computed, {analysis.reused} from the cache")
-        report("saving the transform")
-        saved = Path(transform_graph) / "transform_fn"
-        applied, outputs = preprocessing.save(analysis.replacements, saved)
-        normalise(saved, folder)
-        _write_metadata(Path(transform_graph), known, outputs, preprocessing.assets)
-        write_cache(updated_analyzer_cache, analysis.cache)
-        rows = _apply(applied, outputs, adapter, Path(examples), Path(transformed_examples))
-    report("statistics of what came out")
-    generate_statistics(transformed_examples, post_transform_statistics)
-    return Transformed(rows, sorted(feature.name for feature in outputs.feature), analysis.computed, analysis.reused)
+        Path(updated_cache).mkdir(parents=True, exist_ok=True)
+        if not beam_pipeline_args:
+            try:
+                return _in_memory(job, analyzer_cache, updated_cache)
+            except in_memory.UnsupportedError as why:
+                print(f"{why}: Beam's direct runner does it, which takes longer and keeps no analyzer cache")
+        from tidegate.components.transform.beam import with_beam
+
+        return with_beam(job, beam_pipeline_args)
 
 
-def _write_metadata(folder: Path, raw: Any, transformed: Any, assets: Mapping[str, str]) -> None:
-    """TFX's layout: the schemas of both sides, and which asset is which vocabulary."""
-    from tensorflow_transform import TFTransformOutput
-    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
-
-    for name, schema in (
-        (TFTransformOutput.TRANSFORMED_METADATA_DIR, transformed),
-        (TFTransformOutput.RAW_METADATA_DIR, raw),
-    ):
-        metadata_io.write_metadata(dataset_metadata.DatasetMetadata(schema), str(folder / name))
-    if assets:
-        target = folder / TFTransformOutput.TRANSFORMED_METADATA_DIR / TFTransformOutput.ASSET_MAP
-        target.write_text(json.dumps(dict(sorted(assets.items()))), encoding="utf-8")
-
-
-def _apply(applied: Any, schema: Any, adapter: Any, examples: Path, target: Path) -> dict[str, int]:
-    from tensorflow_transform import impl_helper
-
-    convert = impl_helper.make_tensor_to_arrow_converter(schema)
+def _in_memory(job: Job, analyzer_cache: str | Path | None, updated_cache: str | Path) -> Transformed:
+    clock = _Clock()
+    adapter = Adapter(job.schema)
+    preprocessing = Preprocessing(job.function, adapter.specs, job.folder)
+    clock.tick("tracing")
+    found = {DatasetKey(s.key): s.path for split in job.analyze_splits for s in shards(job.paths[split], split)}
+    known = cache.read(analyzer_cache, found) if analyzer_cache else {}
+    inputs = {key: partial(adapter.batches, path) for key, path in found.items()}
+    analysis = in_memory.analyze(preprocessing, inputs, known, job.folder)
+    cache.write(updated_cache, analysis.cache)
+    clock.tick("analysis")
+    print(
+        f"analysed {', '.join(job.analyze_splits)} ({len(found)} shards): {analysis.computed} accumulators computed, "
+        f"{analysis.reused} from the analyzer cache"
+    )
+    report("saving the transform graph")
+    target = job.graph / TFTransformOutput.TRANSFORM_FN_DIR
+    apply, schema = preprocessing.save(analysis.replacements, target)
+    normalise(target, job.folder)
+    outputs.write_metadata(job.graph, job.schema, schema, preprocessing.assets)
+    clock.tick("saving")
     rows = {}
-    splits = split_names(examples)
-    for done, split in enumerate(splits):
-        report(f"transforming {split}", done, len(splits))
-        with ExampleWriter(split_folder(target, split), STEM) as writer:
-            for path in split_paths(examples, split):
-                for batch in adapter.batches(path):
-                    writer.write(convert.convert(dict(applied(batch))))
-        rows[split] = writer.rows
-        print(f"{split}: {writer.rows} rows")
-    return rows
+    for split in job.paths:
+        rows[split] = outputs.write_split(job, split, adapter, apply, schema)
+        print(f"{split}: {rows[split]} rows, {len(schema.feature)} features")
+    clock.tick("applying, with statistics")
+    print("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in clock.seconds.items()))
+    return Transformed(rows, len(schema.feature), "in memory", clock.seconds, analysis.computed, analysis.reused)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def tick(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name] = round(now - self._last, 3)
+        self._last = now
