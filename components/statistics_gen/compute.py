@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,27 @@ def in_memory(
     `sample_rate`: the share of rows to look at; the rows' content decides which, so the choice never changes.
     Raises: ComponentError where there is no row.
     """
+    found = of_batches(_batches(files, sample_rate), schema, called)
+    if found is None:
+        raise ComponentError(
+            f"no rows in {', '.join(map(str, files))}" + (f" at {sample_rate=}" if sample_rate < 1 else "")
+        )
+    return found
+
+
+def of_batches(
+    batches: Iterable[pa.RecordBatch], schema: schema_pb2.Schema | None = None, called: str = ""
+) -> statistics_pb2.DatasetFeatureStatisticsList | None:
+    """The same of batches that are in memory already; None where there is no row."""
     generators = stats_impl.get_generators(tfdv.StatsOptions(schema=schema), in_memory=True)
     found = [generator.create_accumulator() for generator in generators]
     rows = 0
-    for batch in _batches(files, sample_rate):
+    for batch in batches:
         with np.errstate(invalid="ignore"):  # infinite values have no mean; TFDV says so in its numbers
             found = [g.add_input(so_far, batch) for g, so_far in zip(generators, found, strict=True)]
         rows += batch.num_rows
         report(f"{called}: {rows} rows")
-    if not rows:
-        raise ComponentError(
-            f"no rows in {', '.join(map(str, files))}" + (f" at {sample_rate=}" if sample_rate < 1 else "")
-        )
-    return stats_impl.extract_statistics_output(found, generators)
+    return stats_impl.extract_statistics_output(found, generators) if rows else None
 
 
 def _batches(files: Sequence[Path], sample_rate: float) -> Iterator[pa.RecordBatch]:
@@ -72,7 +80,7 @@ def with_beam(
     options = tfdv.StatsOptions(schema=schema, sample_rate=sample_rate if sample_rate < 1 else None)
     with tempfile.TemporaryDirectory() as folder:
         made: Any = tfdv.generate_statistics_from_tfrecord(
-            data_location=str(files[0].parent / "*tfrecord*"),
+            data_location=str(files[0].parent / "*-of-*"),
             output_path=str(Path(folder) / "statistics.pb"),
             stats_options=options,
             pipeline_options=PipelineOptions(list(beam_pipeline_args)),
