@@ -156,7 +156,7 @@ def test_a_late_answer_of_an_earlier_attempt_changes_nothing(graphs):
     state, _ = start(graph, RunStarted(0.0, parameters, 4, 0))
     state, _ = advance(graph, state, TaskFailed(1.0, "flaky", 1, "no"))
     again, nothing = advance(graph, state, TaskSucceeded(2.0, "flaky", 1, Outputs({"Output": 1})))
-    assert again == state and not nothing
+    assert again is state and not nothing
 
 
 def test_a_loop_that_no_machine_could_hold_fails_before_it_begins(graphs):

@@ -63,7 +63,7 @@ def start(graph: Graph, event: RunStarted) -> tuple[State, tuple[Action, ...]]:
 
 def advance(graph: Graph, state: State, event: Event) -> tuple[State, tuple[Action, ...]]:
     """What follows from an event. One that means nothing in this state (late, repeated) changes nothing."""
-    if state.ended is not None or isinstance(event, RunStarted):
+    if state.ended is not None or not _means_something(state, event):
         return state, ()
     step = _Step(graph, state)
     match event:
@@ -78,6 +78,19 @@ def advance(graph: Graph, state: State, event: Event) -> tuple[State, tuple[Acti
         case Resumed():
             step.resume()
     return step.finish()
+
+
+def _means_something(state: State, event: Event) -> bool:
+    match event:
+        case TaskSucceeded() | TaskFailed():
+            node = state.nodes.get(event.path)
+            return node is not None and node.state is TaskState.RUNNING and node.attempt == event.attempt > 0
+        case RetryDue():
+            node = state.nodes.get(event.path)
+            return node is not None and node.state is TaskState.WAITING
+        case CancelRequested():
+            return state.cancels < 2
+    return not isinstance(event, RunStarted)
 
 
 class _Step:
@@ -115,17 +128,13 @@ class _Step:
 
     # ------------------------------------------------------------ events
     def succeeded(self, event: TaskSucceeded) -> None:
-        node = self._running(event.path, event.attempt)
-        if node is None:
-            return
+        node = self.nodes[event.path]
         self._release(node)
         state = TaskState.CACHED if event.cached_from else TaskState.SUCCEEDED
         self._settle(node, state, outputs=event.outputs)
 
     def failed(self, event: TaskFailed) -> None:
-        node = self._running(event.path, event.attempt)
-        if node is None:
-            return
+        node = self.nodes[event.path]
         assert node.task is not None
         self._release(node)
         retry = node.task.retry
@@ -139,13 +148,10 @@ class _Step:
             self._settle(node, TaskState.FAILED, error=event.error)
 
     def retry(self, path: str) -> None:
-        node = self.nodes.get(path)
-        if node is not None and node.state is TaskState.WAITING:
-            self._queue(replace(node, attempt=node.attempt + 1))
+        node = self.nodes[path]
+        self._queue(replace(node, attempt=node.attempt + 1))
 
     def cancel(self) -> None:
-        if self.cancels == 2:
-            return
         self.cancels += 1
         for path in sorted(self.state.nodes):
             node = self.nodes[path]
@@ -168,12 +174,6 @@ class _Step:
                 self._settle(node, TaskState.CANCELLED, error="cancelled")
             elif node.state is TaskState.RUNNING:
                 self.actions.append(Start(node.work, node.attempt))
-
-    def _running(self, path: str, attempt: int) -> Node | None:
-        node = self.nodes.get(path)
-        if node is None or node.work is None or node.state is not TaskState.RUNNING or node.attempt != attempt:
-            return None
-        return node
 
     def _is_cancelled(self, node: Node) -> bool:
         return self.cancels > (1 if node.exit else 0)
