@@ -70,8 +70,9 @@ class Bench:
         return Execution(**{**given, **fields})
 
     def run(self, *command: str, warm: bool | None = True, **fields: Any) -> Ran:
-        execution = self.execution(*command, **fields)
+        return self.perform(self.execution(*command, **fields), warm)
 
+    def perform(self, execution: Execution, warm: bool | None = True) -> Ran:
         async def once() -> Outcome:
             workers = self.workers(warm=warm, grace=0.5)
             try:
@@ -157,4 +158,3 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
             return False
         time.sleep(0.02)
     return True
-

@@ -147,17 +147,7 @@ def test_a_module_runs_as_main(bench: Bench, warm: bool) -> None:
 def test_a_module_of_the_working_folder_runs(bench: Bench) -> None:
     execution = bench.execution("python3", "-m", "program", "x")
     (execution.workdir / "program.py").write_text("import sys; print(__name__, sys.argv[1:])")
-
-    async def once() -> Outcome:
-        workers = bench.workers()
-        try:
-            return await workers.run(execution)
-        finally:
-            await workers.close()
-
-    outcome = asyncio.run(once())
-    assert outcome.ending is Ending.SUCCEEDED
-    assert execution.log.read_text() == "__main__ ['x']\n"
+    assert bench.perform(execution).lines == ["__main__ ['x']"]
 
 
 def test_multiprocessing_works(bench: Bench, tmp_path: Path) -> None:
