@@ -17,7 +17,7 @@ from typing import Any
 
 from tidegate.graph.build import build
 from tidegate.graph.model import Graph
-from tidegate.local import codec, machine
+from tidegate.local import codec, machine, settings
 from tidegate.local.driver import Driver, replay
 from tidegate.local.events import Event, Resumed, RunStarted, TaskSucceeded
 from tidegate.local.execution import Executor
@@ -42,7 +42,7 @@ class Options:
     cache_after: float | None = None
     """Seconds since the epoch: what the cache has from before does not answer."""
     cpu: float = 0.0
-    """Cores that tasks may use together; 0: what the machine has."""
+    """Cores that tasks may use together; 0: what `[tool.tidegate.limits]` says, else what the machine has."""
     memory: int = 0
     """Bytes, likewise."""
     max_tasks: int = 0
@@ -255,9 +255,11 @@ def _start(record: RunRecord, options: Options, store: Store) -> RunStarted:
 
 
 def _completed(options: Options) -> Options:
+    limits = settings.load(Path(options.here)).limits
     said = asdict(options)
-    said["cpu"] = options.cpu or machine.cores()
-    said["memory"] = options.memory or machine.memory()
+    said["cpu"] = options.cpu or limits.cpu or machine.cores()
+    said["memory"] = options.memory or limits.memory or machine.memory()
+    said["max_tasks"] = options.max_tasks or limits.tasks
     said["here"] = str(Path(options.here).absolute())
     said["secrets"] = str(Path(options.secrets).absolute()) if options.secrets else ""
     return Options(**said)
