@@ -1,4 +1,4 @@
-"""Run the benchmarks and print ratios: `python -m benchmarks [NAME ...]`; results also as JSON in benchmarks/results/."""
+"""Run the benchmarks and print ratios: `python -m benchmarks [NAME ...]`; as JSON too, in benchmarks/results/."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from tidegate.components import (
 @dsl.pipeline(name="same-as-tfx")
 def same_as_tfx(
     input_base: str,
-    label: str,
     destination: str,
     module: Dict,  # noqa: UP006
     custom_config: Dict,  # noqa: UP006

@@ -17,7 +17,5 @@ def compare() -> list[Comparison]:
             command = [f"{ROOT}/.venv/bin/tidegate", "run", pipeline, "--output", "json", "--store", f"{folder}/store"]
             timed(command)  # starts the worker, compiles
             _, ours = timed(command)
-            rows.append(
-                Comparison(f"{shape} of 100 steps", "kfp.local", rival["seconds"], ours["seconds"], aim=0.1)
-            )
+            rows.append(Comparison(f"{shape} of 100 steps", "kfp.local", rival["seconds"], ours["seconds"], aim=0.1))
     return rows

@@ -64,7 +64,9 @@ def main(csv_folder: str, module: str, label: str, work: str, custom_config: str
                 metrics=[
                     tfma.MetricConfig(
                         class_name="ExampleCount",
-                        threshold=tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 1})),
+                        threshold=tfma.MetricThreshold(
+                            value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 1})
+                        ),
                     ),
                     tfma.MetricConfig(class_name="BinaryAccuracy"),
                     tfma.MetricConfig(class_name="AUC"),
@@ -80,13 +82,13 @@ def main(csv_folder: str, module: str, label: str, work: str, custom_config: str
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(folder / "pushed"))
         ),
     )
+    steps_of = [example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, pusher]
+    database = str(folder / "mlmd.db")
     pipeline = tfx.dsl.Pipeline(
         pipeline_name="rival",
         pipeline_root=str(folder / "root"),
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(folder / "mlmd.db")),
-        components=[
-            example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, pusher,
-        ],  # fmt: skip
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(database),
+        components=steps_of,
     )
     steps: dict[str, float] = {}
     with timed_steps(steps):

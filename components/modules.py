@@ -44,7 +44,6 @@ def function_of(module: ModuleType, name: str) -> Callable[..., Any]:
     function = getattr(module, name, None)
     if not callable(function):
         own = [n for n, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
-        raise ComponentError(
-            f"user module {module.__name__}.py defines no function {name!r}; it defines: {', '.join(sorted(own)) or 'none'}"
-        )
+        there = ", ".join(sorted(own)) or "none"
+        raise ComponentError(f"user module {module.__name__}.py defines no function {name!r}; it defines: {there}")
     return function

@@ -75,12 +75,9 @@ def histograms(splits: Mapping[str, Sequence[Mapping[str, Any]]], width: float =
     for number_, (split, found) in enumerate(bins.items()):
         for (start, end, count), dense in zip(found, heights[split], strict=True):
             tall = max(0.5, dense / top * height) if count else 0.0
-            parts.append(
-                tag(
-                    "rect", title(f"{split}: {amount(start)} to {amount(end)}: {amount(count)}"), x=x(start),
-                    y=height - tall, width=max(1.0, x(end) - x(start) - 0.5), height=tall, class_=f"bar split{number_ % 3}",
-                )
-            )  # fmt: skip
+            said = f"{split}: {amount(start)} to {amount(end)}: {amount(count)}"
+            wide, shade = max(1.0, x(end) - x(start) - 0.5), f"bar split{number_ % 3}"
+            parts.append(tag("rect", title(said), x=x(start), y=height - tall, width=wide, height=tall, class_=shade))
     parts += [
         tag("text", amount(low), x=0, y=height + 13, class_="small"),
         tag("text", amount(high), x=width, y=height + 13, text_anchor="end", class_="small"),

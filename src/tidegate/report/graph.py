@@ -58,15 +58,15 @@ def layers(after: Mapping[str, tuple[str, ...]]) -> dict[str, Box]:
     place: dict[str, float] = {}
     for number in sorted(rows):
         row = rows[number]
-
-        def middle(name: str) -> float:
-            found = [place[other] for other in after[name] if other in place]
-            return sum(found) / len(found) if found else 0.0
-
-        row.sort(key=lambda name: (middle(name), name))
+        middles = {name: _mean([place[other] for other in after[name] if other in place]) for name in row}
+        row.sort(key=lambda name: (middles[name], name))
         start = (widest - len(row)) / 2
         place |= {name: start + index for index, name in enumerate(row)}
     return {name: Box(name, tuple(others), level[name], place[name]) for name, others in after.items()}
+
+
+def _mean(places: list[float]) -> float:
+    return sum(places) / len(places) if places else 0.0
 
 
 def _corner(box: Box) -> tuple[float, float]:

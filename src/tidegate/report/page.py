@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, ChainableUndefined
 from markupsafe import Markup
 
 from tidegate.report import graph, sections, words
@@ -35,7 +35,7 @@ def render(run: RunRecord) -> str:
     environment = Environment(
         loader=PackageLoader("tidegate.report"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -31,7 +31,7 @@ class Found:
 
 
 def outputs(run: RunRecord, *types: str) -> Iterator[Found]:
-    """The run's output artifacts whose type's last word is one of `types` (`Model` of `system.Model`), in task order."""
+    """The run's output artifacts whose type ends in one of `types` (`Model` of `system.Model`), in task order."""
     for task in run.tasks:
         for name in sorted(task.outputs):
             for artifact in task.outputs[name]:

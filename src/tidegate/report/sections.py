@@ -26,7 +26,7 @@ def statistics(run: RunRecord) -> list[dict[str, Any]]:
         features = [_feature(name, splits, rows) for name in sorted(names)]
         if features:
             found.append({"task": each.task.path, "rows": rows, "features": features})
-    return found
+    return sorted(found, key=lambda each: str(each["task"]))
 
 
 def _feature(name: str, splits: Mapping[str, Mapping[str, Any]], rows: Mapping[str, float]) -> dict[str, Any]:
