@@ -31,8 +31,8 @@ def main(arguments: list[str]) -> None:
         "-p", "span=6", "-p", f"destination={STORE / 'models'}", "-p", f"signing_key={KEY}",
         *arguments,
     )  # fmt: skip
-    say("models", str(STORE / "models"))
-    say("verify", str(STORE / "models" / "flights"), "--key", str(KEY.with_suffix(".pub")))
+    say("models", "--destination", str(STORE / "models"))
+    say("verify", "flights", "--destination", str(STORE / "models"), "--key", str(KEY.with_suffix(".pub")))
     say("report", "latest:flights", "--to", str(STORE / "report.html"))
     print(f"\nThe demo took {time.monotonic() - began:.0f} s. Open {STORE / 'report.html'} in a browser.")
 
