@@ -38,16 +38,16 @@ def test_the_nearest_entry_is_of_the_same_component_and_differs_least(store: Sto
         entry("other", component="evaluate"),
     ):
         store.cache.put(made)
-    nearest = store.cache.nearest("flights", "train", "train", PARTS)
+    nearest = store.cache.nearest("train", "train", PARTS)
     assert nearest is not None
     assert nearest.key == "near"
-    assert store.cache.nearest("flights", "push", "push", PARTS) is None
+    assert store.cache.nearest("push", "push", PARTS) is None
 
 
 def test_of_equal_ones_the_same_tasks_comes_first(store: Store) -> None:
     store.cache.put(entry("mine", task="train", code="c0", created=1))
     store.cache.put(entry("theirs", task="train-2", code="c9", created=9))
-    nearest = store.cache.nearest("flights", "train", "train", PARTS)
+    nearest = store.cache.nearest("train", "train", PARTS)
     assert nearest is not None
     assert nearest.key == "mine"
 

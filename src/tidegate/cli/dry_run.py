@@ -51,7 +51,7 @@ def foresee(
     cache_after: float | None = None,
 ) -> list[Foreseen]:
     """All tasks, in an order in which they could run. `parameters` are checked and complete."""
-    lookup = Lookup(store, _RUN, graph.name, caching, cache_after)
+    lookup = Lookup(store, _RUN, caching, cache_after)
     found: list[Foreseen] = []
     try:
         with store.transaction():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -43,8 +44,10 @@ def prepare(
     given = executor_input(work, str(outputs))
     command = command_line(work, given, {**names, "pipeline_task_name": work.path.rsplit("/", 1)[-1]})
     workdir = folder / "work"
-    workdir.mkdir(parents=True)
-    (outputs / ".parameters" if work.output_parameters else outputs).mkdir(parents=True)
+    _make(workdir)
+    outputs.mkdir()
+    if work.output_parameters:
+        (outputs / ".parameters").mkdir()
     (folder / "executor_input.json").write_text(json.dumps(given), encoding="utf-8")
     return given, Execution(
         id=id,
@@ -92,12 +95,24 @@ def local_path(artifact: Artifact) -> Path | None:
 
 
 async def tidy(folder: Path, succeeded: bool) -> None:
-    """Drop the working folder of an attempt, and the outputs of one that failed: nothing half-written stays."""
+    """Drop what an attempt left in its working folder, and the outputs of one that failed: nothing half-written stays."""
     doomed = folder / ("work" if succeeded else "outputs")
     try:
-        doomed.rmdir()  # most working folders stay empty
-    except OSError:
+        with os.scandir(doomed) as left:
+            empty = next(left, None) is None  # as most working folders are
+    except FileNotFoundError:
+        return
+    if not empty:
         await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder whose parents are mostly there, with as few calls as can be: they are what a light task costs."""
+    try:
+        folder.mkdir()
+    except FileNotFoundError:
+        _make(folder.parent)
+        folder.mkdir()
 
 
 async def _content(path: Path, follow_links: bool) -> Content:

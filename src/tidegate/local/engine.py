@@ -211,9 +211,7 @@ class _Begun:
             view = RunView(record.id, record.pipeline, started=record.created)
             recorder = Recorder(store, view, self.graph)
             recorder.remember(record.tasks)
-            lookup = Lookup(
-                store, record.id, record.pipeline, options.caching, options.cache_after, self.finished, self.again
-            )
+            lookup = Lookup(store, record.id, options.caching, options.cache_after, self.finished, self.again)
             driver = Driver(
                 record.id,
                 self.graph,

@@ -52,7 +52,6 @@ class Lookup:
     store: Store
     run: str
     """The run that asks."""
-    pipeline: str
     caching: bool = True
     after: float | None = None
     """Older entries do not answer (`--cache-after`)."""
@@ -78,7 +77,7 @@ class Lookup:
             return Answer(key, parts, "caching is off for this run")
         entry = self.store.cache.get(key)
         if entry is None:
-            nearest = self.store.cache.nearest(self.pipeline, work.component, work.path, parts)
+            nearest = self.store.cache.nearest(work.component, work.path, parts)
             return Answer(key, parts, why_missed(parts, nearest.parts if nearest else None))
         if self.after is not None and entry.created < self.after:
             return Answer(key, parts, f"its entry, of run {entry.run}, is older than --cache-after")

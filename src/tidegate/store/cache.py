@@ -35,14 +35,14 @@ class Cache:
         with self._database.transaction():
             self._database.execute("DELETE FROM cache WHERE key = ?", key)
 
-    def nearest(self, pipeline: str, component: str, task: str, parts: Mapping[str, str]) -> CacheEntry | None:
-        """The earlier entry of this component that differs in the fewest parts; the same task's first."""
+    def nearest(self, component: str, task: str, parts: Mapping[str, str]) -> CacheEntry | None:
+        """Of the newest entries of this component, the one that differs in the fewest parts; the same task's first."""
         rows = self._database.query(
-            "SELECT * FROM cache WHERE component = ? ORDER BY pipeline = ? DESC, task = ? DESC, created DESC LIMIT 20",
-            *(component, pipeline, task),
+            "SELECT * FROM (SELECT * FROM cache WHERE component = ? AND task = ? ORDER BY created DESC LIMIT 4) "
+            "UNION ALL SELECT * FROM (SELECT * FROM cache WHERE component = ? ORDER BY created DESC LIMIT 4)",
+            *(component, task, component),
         )
-        entries = [_entry(row) for row in rows]
-        return min(entries, key=lambda entry: len(differing(parts, entry.parts)), default=None)
+        return min(map(_entry, rows), key=lambda entry: len(differing(parts, entry.parts)), default=None)
 
     def listing(self, component: str = "", limit: int = -1) -> list[CacheEntry]:
         """Entries, last used first."""

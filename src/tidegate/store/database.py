@@ -56,6 +56,7 @@ MIGRATIONS: tuple[str, ...] = (
         key TEXT PRIMARY KEY, pipeline TEXT NOT NULL, component TEXT NOT NULL, run TEXT NOT NULL, task TEXT NOT NULL,
         parts TEXT NOT NULL, outputs TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
     CREATE INDEX cache_by_component ON cache (component, created);
+    CREATE INDEX cache_by_task ON cache (component, task, created);
     """,
 )
 """One script for each version of the file; a script is never changed once released, only followed by another."""
