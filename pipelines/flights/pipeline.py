@@ -100,7 +100,7 @@ def flights(
         requirements=requirements,
     )
     served = infra_validator(model=model)
-    pusher(
+    pushed = pusher(
         model=model,
         destination=destination,
         name="flights",
@@ -113,3 +113,4 @@ def flights(
         model_run=trained.outputs["model_run"],
         signing_key=signing_key,
     )
+    pushed.set_caching_options(False)  # it looks itself whether this model is there already

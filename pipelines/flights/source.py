@@ -3,7 +3,7 @@
 Only what is known an hour before departure is in: the schedule, the aeroplane, the weather of the hour before. What the
 data tells of the flight itself (dep_time, dep_delay, arr_time, arr_delay, air_time) is left out, but for the label:
 `late` is 1 where the flight arrived more than 15 minutes late. Flights that never arrived (cancelled, diverted: 2.8 %)
-have no such answer and are left out.
+have no such answer and are left out, but they count in `departures`: nobody knew before that they would not fly.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ def read_examples(input_base: str, span: int, **_: object) -> Iterator[pa.Table]
 
 
 def joined(flights: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Flights with the weather an hour before their scheduled hour, and with their aeroplane."""
-    flights = flights[flights["arr_delay"].notna()].copy()
+    """Flights with the weather an hour before their scheduled hour, and with their aeroplane.
+
+    flights: all that were scheduled in some whole hours, cancelled ones among them.
+    """
+    scheduled = flights.groupby(["origin", "time_hour"])["flight"].transform("size")
+    flights = flights.assign(departures=scheduled)[flights["arr_delay"].notna()]
     flights["late"] = (flights["arr_delay"] > 15).astype("int64")
     hour = pd.to_datetime(flights["time_hour"])
     flights["weekday"] = pd.to_datetime(flights[["year", "month", "day"]]).dt.weekday
-    flights["departures"] = flights.groupby(["origin", "time_hour"])["flight"].transform("size")
     flights["known_at"] = hour - pd.Timedelta(hours=1)
     weather = pd.read_csv(folder / "weather.csv", usecols=["origin", "time_hour", *WEATHER])
     weather["known_at"] = pd.to_datetime(weather.pop("time_hour"))
