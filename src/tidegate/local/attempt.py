@@ -95,7 +95,7 @@ def local_path(artifact: Artifact) -> Path | None:
 
 
 async def tidy(folder: Path, succeeded: bool) -> None:
-    """Drop what an attempt left in its working folder, and the outputs of one that failed: nothing half-written stays."""
+    """Drop what an attempt left in its working folder; of one that failed, its outputs: nothing half-written stays."""
     doomed = folder / ("work" if succeeded else "outputs")
     try:
         with os.scandir(doomed) as left:

@@ -1,0 +1,204 @@
+"""Runs that end before their time: killed, cancelled, out of disk; and how they go on."""
+
+from __future__ import annotations
+
+import random
+import resource
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+from tests.local.lab import Lab, reached, said
+from tests.local.tasks import until
+from tidegate.local import engine
+from tidegate.store import StoreError
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """kill -9, as it hits the engine alone: its workers and its tasks live on for a moment."""
+    process.kill()
+    process.communicate()
+
+
+def test_a_killed_run_shows_as_interrupted_and_resumes_where_it_was(lab: Lab) -> None:
+    gate = lab.folder / "gate"
+    process = lab.engine("run", "gated", gate=str(gate))
+    assert reached(gate)
+    run = lab.latest()
+    assert lab.state(run) == "running"
+    kill(process)
+    assert lab.state(run) == "interrupted"
+    gate.touch()
+    resumed = said(lab.engine("resume", run))
+    assert (resumed["id"], resumed["state"]) == (run, "succeeded")
+    ran = Counter(lab.lines)
+    assert ran == {"make 2": 1, "wait w": 2, "note w": 1, "note exit": 1}
+
+
+def test_what_a_lost_task_still_writes_is_not_what_the_resumed_one_made(lab: Lab) -> None:
+    gate = lab.folder / "gate"
+    process = lab.engine("run", "gated", gate=str(gate))
+    assert reached(gate)
+    kill(process)
+    run = lab.latest()
+    with lab.store() as store:
+        lost = store.runs.task(run, "wait").folder
+    gate.touch()
+    said(lab.engine("resume", run))
+    with lab.store() as store:
+        assert store.runs.task(run, "wait").folder != lost
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_any_instant_a_run_ends_the_same_and_repeats_nothing_finished(lab: Lab, seed: int) -> None:
+    chance = random.Random(seed)
+    process = lab.engine("run", "maze")
+    assert until(lambda: (lab.folder / "store" / "runs").exists() and any((lab.folder / "store" / "runs").iterdir()))
+    time.sleep(chance.uniform(0, 0.25))
+    kill(process)
+    with lab.store() as store:
+        if not store.runs.listing():
+            pytest.skip("killed before there was a run")
+        run = store.runs.resolve("latest")
+        finished = {task.path for task in store.runs.tasks(run) if task.state == "succeeded" and task.kind == "task"}
+    if lab.state(run) == "interrupted":
+        assert said(lab.engine("resume", run))["state"] == "succeeded"
+    with lab.store() as store:
+        record = store.runs.get(run)
+        text = store.runs.task(run, "total").output_parameters["Output"]
+    assert (record.state, text) == ("succeeded", "a2,b2,c2,d2,e2")
+    ran = Counter(lab.lines)
+    assert set(ran) == {f"note {item}{step}" for item in "abcde" for step in ("", "2")} | {f"note {text}", "note exit"}
+    repeated = sum(ran.values()) - len(ran)
+    assert repeated <= 2  # what ran at the kill: two at a time
+    for task in record.tasks:
+        if task.path in finished:
+            assert task.folder.endswith("attempt-1")
+
+
+def test_a_run_cannot_be_resumed_twice_at_once_nor_when_it_is_done(lab: Lab) -> None:
+    gate = lab.folder / "gate"
+    process = lab.engine("run", "gated", gate=str(gate))
+    assert reached(gate)
+    run = lab.latest()
+    assert f"run {run} is being driven by process {process.pid}" in said(lab.engine("resume", run))["error"]
+    gate.touch()
+    assert said(process)["state"] == "succeeded"
+    assert "succeeded: nothing is left to do" in said(lab.engine("resume", run))["error"]
+
+
+def test_cancelled_from_outside_a_run_stops_at_once_and_its_exit_task_still_runs(lab: Lab) -> None:
+    gate = lab.folder / "gate"
+    process = lab.engine("run", "gated", gate=str(gate))
+    assert reached(gate)
+    with lab.store() as store:
+        run = engine.cancel("latest", store=store)
+    assert said(process)["state"] == "cancelled"
+    assert lab.lines == ["make 2", "note exit", "wait w"]
+    with lab.store() as store:
+        states = {task.path.rsplit("/", 1)[-1]: task.state for task in store.runs.tasks(run)}
+        with pytest.raises(StoreError, match="is not running: it is cancelled"):
+            engine.cancel(run, store=store)
+    assert states["make"] == "succeeded"
+    assert states["wait"] == "cancelled"
+
+
+def test_ctrl_c_cancels_and_what_was_done_is_not_done_again(lab: Lab) -> None:
+    gate = lab.folder / "gate"
+    process = lab.engine("run", "gated", gate=str(gate))
+    assert reached(gate)
+    process.send_signal(signal.SIGINT)
+    cancelled = said(process)
+    assert cancelled["state"] == "cancelled"
+    gate.touch()
+    resumed = said(lab.engine("resume", cancelled["id"]))
+    assert resumed["state"] == "succeeded"
+    assert resumed["id"] != cancelled["id"]
+    with lab.store() as store:
+        record = store.runs.get(resumed["id"])
+        make = store.runs.task(record.id, "make")
+    assert record.parent == cancelled["id"]
+    assert (make.state, make.cached_from) == ("cached", cancelled["id"])
+
+
+def test_a_retry_takes_over_even_what_is_not_cached_and_runs_what_failed(lab: Lab) -> None:
+    good = lab.folder / "good"
+    failed = lab.run("spoiled", {"caching": False, "check": False}, good=str(good))
+    good.touch()
+    resumed = said(lab.engine("resume", failed.id))
+    assert resumed["state"] == "succeeded"
+    assert lab.lines == ["make 2", "spoil", "spoil"]
+
+
+def test_retry_from_a_task_does_that_task_again(lab: Lab, retried) -> None:  # type: ignore[no-untyped-def]
+    first = lab.run("two")
+    again = retried(first.id, from_task="make")
+    states = {task.path: (task.state, task.why_missed) for task in again.tasks}
+    assert states == {"make": ("succeeded", "to be done again (--from)"), "count": ("cached", "")}
+    assert lab.lines == ["count", "make 3", "make 3"]
+
+
+def test_retry_with_another_parameter_runs_only_what_that_reaches(lab: Lab, retried) -> None:  # type: ignore[no-untyped-def]
+    first = lab.run("two", {"caching": False})
+    again = retried(first.id, parameters={"add": 5})
+    assert {task.path: task.state for task in again.tasks} == {"make": "cached", "count": "succeeded"}
+    assert again.outputs["parameters"] == {"Output": 8}
+    assert again.parameters["n"] == 3
+
+
+@pytest.fixture
+def retried(lab: Lab):  # type: ignore[no-untyped-def]
+    import asyncio
+
+    from tidegate.local.settings import defaults
+    from tidegate.local.workers import Workers
+
+    def retry(run: str, **how: object):  # type: ignore[no-untyped-def]
+        async def perform():  # type: ignore[no-untyped-def]
+            workers = Workers(defaults(lab.folder))
+            with lab.store() as store:
+                record = await engine.retry(run, store=store, workers=workers, **how)  # type: ignore[arg-type]
+            await workers.close()
+            return record
+
+        return asyncio.run(perform())
+
+    return retry
+
+
+def test_two_runs_at_once_on_one_store_do_not_disturb_each_other(lab: Lab) -> None:
+    one, two = lab.engine("run", "maze"), lab.engine("run", "maze")
+    assert said(one)["state"] == said(two)["state"] == "succeeded"
+    third = lab.run("maze")
+    assert {task.state for task in third.tasks.values()} == {"cached"}
+
+
+def _small_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+
+def test_on_a_full_disk_a_run_stops_with_what_to_do_and_goes_on_later(lab: Lab) -> None:
+    lab.run("two")  # the workers are warm, and not of the process whose disk is full
+    full = said(lab.engine("run", "maze", _small_files, items=[str(number) * 1500 for number in range(10, 40)]))
+    assert "no space is left" in full["error"]
+    assert "resume" in full["error"]
+    run = lab.latest()
+    assert lab.state(run) == "interrupted"
+    before = Counter(lab.lines)
+    assert said(lab.engine("resume", run))["state"] == "succeeded"
+    repeated = [line for line, times in Counter(lab.lines).items() if times > 1]
+    assert len(repeated) <= 2
+    assert before
+
+
+def test_sigterm_twice_ends_even_the_exit_task(lab: Lab) -> None:
+    gate = lab.folder / "gate"
+    process = lab.engine("run", "slow_exit", gate=str(gate))
+    assert reached(gate)
+    process.send_signal(signal.SIGTERM)
+    assert until(lambda: "wait exit" in lab.lines, 20)
+    process.send_signal(signal.SIGTERM)
+    assert said(process)["state"] == "cancelled"
