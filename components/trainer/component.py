@@ -1,6 +1,6 @@
 """The KFP component `trainer`."""
 
-from typing import Dict  # noqa: UP035
+from typing import Dict, List  # noqa: UP035
 
 from kfp import dsl
 
@@ -19,33 +19,37 @@ def trainer(
     hyperparameters: dsl.Input[HyperParameters] = None,
     base_model: dsl.Input[dsl.Model] = None,
     raw_examples: dsl.Input[Examples] = None,
+    train_splits: List[str] = ["train"],  # noqa: B006, UP006
+    eval_splits: List[str] = ["eval"],  # noqa: B006, UP006
     train_steps: int = 0,
     eval_steps: int = 0,
     custom_config: Dict = {},  # noqa: B006, UP006
     seed: int = 42,
     sample_requests: int = 32,
 ):
-    """Run the user's run_fn(fn_args) as TFX does.
+    """Train a model with the user's run_fn(fn_args), as TFX's Trainer does.
 
     Args:
-        examples: what to train on, transformed or raw; splits train and eval.
-        module: a user module with run_fn, by tidegate.module_files.
-        model: Format-Serving/, and Samples/: requests with the model's own answers.
-        model_run: TensorBoard logs and history.json, the training curves.
-        schema: for fn_args.schema_path.
-        transform_graph: for fn_args.transform_graph_path.
-        hyperparameters: the tuner's, for fn_args.hyperparameters.
-        base_model: warm start from this one; latest_blessed_model gives the last that went live.
-        raw_examples: where `examples` are transformed, the raw ones, for Samples/.
-        train_steps: for fn_args; 0: None.
-        eval_steps: for fn_args; 0: None.
-        custom_config: for fn_args.
-        seed: of Python, numpy and TensorFlow.
-        sample_requests: how many Samples/ has.
+        examples: transformed examples, or raw ones.
+        module: the file with `run_fn(fn_args)`, and its helpers.
+        model: Format-Serving/ (the SavedModel) and Samples/ (requests, and the answers of this process).
+        model_run: history.json and TensorBoard logs.
+        schema: of the raw examples.
+        transform_graph: transform's.
+        hyperparameters: tuner's; fn_args.hyperparameters.
+        base_model: where to start from (`latest_blessed_model`); fn_args.base_model is None if there is none yet.
+        raw_examples: for Samples/, where `examples` are transformed.
+        train_splits: fn_args.train_files.
+        eval_splits: fn_args.eval_files.
+        train_steps: fn_args.train_steps; 0: None.
+        eval_steps: fn_args.eval_steps; 0: None.
+        custom_config: fn_args.custom_config.
+        seed: of Python, NumPy and TensorFlow.
+        sample_requests: how many requests Samples/ has; 0: none.
     """
     from tidegate.components.trainer.work import train
 
-    said = train(
+    done = train(
         examples=examples.path,
         module=module,
         model=model.path,
@@ -53,13 +57,22 @@ def trainer(
         schema=schema.path if schema else None,
         transform_graph=transform_graph.path if transform_graph else None,
         hyperparameters=hyperparameters.path if hyperparameters else None,
-        base_model=base_model.path if base_model and base_model.metadata.get("found", True) else None,
+        base_model=base_model.path if base_model else None,
         raw_examples=raw_examples.path if raw_examples else None,
+        train_splits=train_splits,
+        eval_splits=eval_splits,
         train_steps=train_steps,
         eval_steps=eval_steps,
         custom_config=custom_config,
         seed=seed,
         sample_requests=sample_requests,
     )
-    model.metadata.update(said)
+    model.metadata["framework"] = "tensorflow"
+    model.metadata["parameters"] = done.parameters
+    model.metadata["signatures"] = done.signatures
+    model.metadata["metrics"] = done.metrics
+    model.metadata["samples"] = done.samples
+    model.metadata["cpu_seconds"] = done.cpu_seconds
     model.metadata["span"] = examples.metadata.get("span", -1)
+    model_run.metadata["epochs"] = done.epochs
+    model_run.metadata["metrics"] = done.metrics

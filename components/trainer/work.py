@@ -1,20 +1,39 @@
-"""Runs the user's run_fn as TFX would, watches it, and checks what it saved."""
+"""What trainer does: run the user's run_fn with TFX's FnArgs, watch it, check what it made."""
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tidegate.components.errors import ComponentError
+import numpy as np
+import tensorflow as tf
+
 from tidegate.components.modules import function_of, load_module
+from tidegate.components.tfx_modules import lazily
+from tidegate.components.tfx_modules.fn_args import fn_args
+from tidegate.components.trainer import samples
+from tidegate.components.trainer.keras_hooks import History, watching
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of it; the files are in the folders that were given."""
+
+    signatures: Mapping[str, Any]
+    parameters: int
+    metrics: Mapping[str, float]
+    """Of the last epoch."""
+    epochs: int
+    samples: int
+    cpu_seconds: float
 
 
 def train(
-    *,
     examples: str | Path,
     module: Mapping[str, str],
     model: str | Path,
@@ -24,29 +43,26 @@ def train(
     hyperparameters: str | Path | None = None,
     base_model: str | Path | None = None,
     raw_examples: str | Path | None = None,
+    train_splits: Sequence[str] = ("train",),
+    eval_splits: Sequence[str] = ("eval",),
     train_steps: int = 0,
     eval_steps: int = 0,
     custom_config: Mapping[str, Any] | None = None,
     seed: int = 42,
     sample_requests: int = 32,
-) -> dict[str, Any]:
-    """Train. Returns: what to say of the model (signature, parameters, last metrics, CPU seconds).
+) -> Trained:
+    """Train by the module's `run_fn(fn_args)`; the Model has Format-Serving/ and Samples/.
 
-    Raises: ComponentError for what the user can mend; whatever run_fn raises.
+    Raises: ComponentError for inputs that cannot be used, a loss that is NaN, a run_fn that saves no model or one that
+    cannot be served; what the module itself raises.
     """
-    from tidegate.components.fn_args import call, fn_args
-    from tidegate.components.legacy_keras import keep_out_autograph
-    from tidegate.components.trainer.samples import write_samples
-    from tidegate.components.trainer.watching import watching
-
-    keep_out_autograph()
-    set_seeds(seed)
-    run_fn = function_of(load_module(module), "run_fn")
-    Path(model_run).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="trainer-") as working, watching(model_run):
-        given = fn_args(
+    lazily.install()
+    started = time.process_time()
+    with tempfile.TemporaryDirectory(prefix="trainer-") as folder:
+        args = fn_args(
             examples=examples,
-            working_dir=working,
+            train_splits=train_splits,
+            eval_splits=eval_splits,
             schema=schema,
             transform_graph=transform_graph,
             hyperparameters=hyperparameters,
@@ -56,25 +72,37 @@ def train(
             train_steps=train_steps,
             eval_steps=eval_steps,
             custom_config=custom_config,
+            working_dir=folder,
         )
-        print(f"run_fn of {next(iter(module))}: train {given.train_files}, eval {given.eval_files}")
-        call(run_fn, given)
-    said = write_samples(Path(model), raw_examples or examples, sample_requests)
-    times = os.times()
-    return said | _size(Path(model)) | {"seed": seed, "cpu_seconds": round(times.user + times.system, 2)}
+        if args.base_model:
+            print(f"warm start: fn_args.base_model is {args.base_model}")
+        set_seeds(seed)
+        run_fn = function_of(load_module(module, _made(Path(folder) / "module")), "run_fn")
+        history = History(Path(model_run))
+        with watching(history):
+            run_fn(args)
+    served = samples.load(Path(args.serving_model_dir))
+    count = (
+        samples.write(served, raw_examples or examples, Path(model) / "Samples", sample_requests)
+        if sample_requests
+        else 0
+    )
+    if not history.epochs:
+        print("run_fn called no Model.fit of Keras: history.json has no epochs")
+    spent = time.process_time() - started
+    metrics = history.final()
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    print(f"trained {len(history.epochs)} epochs, {served.parameters} parameters{': ' if shown else ''}{shown}")
+    return Trained(served.signatures, served.parameters, metrics, len(history.epochs), count, round(spent, 2))
 
 
 def set_seeds(seed: int) -> None:
-    """Python's, numpy's and TensorFlow's generators; the same seed and inputs give the same model on one machine."""
-    import tensorflow as tf
-
-    if not 0 <= seed < 2**32:
-        raise ComponentError(f"seed is {seed}; expected 0 to {2**32 - 1}")
+    """Of Python, NumPy and TensorFlow (Keras takes TensorFlow's)."""
     random.seed(seed)
-    tf.keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    np.random.seed(seed % 2**32)
+    tf.random.set_seed(seed)
 
 
-def _size(model: Path) -> dict[str, Any]:
-    files = [path for path in (model / "Format-Serving").rglob("*") if path.is_file()]
-    return {"bytes": sum(path.stat().st_size for path in files)}
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -17,6 +17,7 @@ from tidegate.components.modules import function_of, load_module
 from tidegate.components.progress import report
 from tidegate.components.schema_gen.files import read_schema
 from tidegate.components.tfrecord import split_names, split_paths
+from tidegate.components.tfx_modules import lazily
 from tidegate.components.transform import cache, in_memory, outputs
 from tidegate.components.transform.inputs import Adapter, shards
 from tidegate.components.transform.job import Job, Transformed
@@ -45,6 +46,7 @@ def transform(
     unknown = [split for split in analyze_splits if split not in names]
     if unknown or not analyze_splits:
         raise ComponentError(f"analyze_splits is {list(analyze_splits)}; expected some of: {', '.join(names)}")
+    lazily.install()
     with tempfile.TemporaryDirectory(prefix="transform-") as folder:
         modules = Path(folder) / "module"
         modules.mkdir()

@@ -261,7 +261,8 @@ def test_examples_that_lack_a_required_value_are_refused_with_their_file(example
 def test_an_empty_vocabulary_and_sparse_output_are_kept(examples: Path, tmp_path: Path) -> None:
     source = module(
         "def preprocessing_fn(inputs):\n"
-        "  return {'tags': inputs['tags'], 'none': tft.compute_and_apply_vocabulary(inputs['word'], frequency_threshold=10**6)}"
+        "  none = tft.compute_and_apply_vocabulary(inputs['word'], frequency_threshold=10**6)\n"
+        "  return {'tags': inputs['tags'], 'none': none}"
     )
     run(examples, tmp_path, source)
     found = decoded(tmp_path, "eval").to_pydict()
