@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import importlib
 import importlib.util
 import os
 import sys
-import sysconfig
 import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from types import FrameType, ModuleType
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import Any
 
 import yaml
 
 from tidegate.local.reference import PipelineError, Reference
-
-_IMPURE = frozenset("datetime time random uuid secrets subprocess socket urllib requests httpx".split())  # noqa: SIM905
-_INSTALLED = tuple(
-    {os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
-_PACKAGE = Path(__file__).parents[1]
-_OURS = tuple({os.path.realpath(folder) + os.sep for folder in (_PACKAGE, _PACKAGE / "components")})
+from tidegate.local.tracking import Watch, fresh_modules, is_impure, is_users
 
 
 @dataclass(slots=True)
@@ -51,11 +42,11 @@ def compile_reference(reference: Reference) -> Compiled:
 
     Raises: PipelineError with the user's own traceback, or a list of the pipelines there are.
     """
-    watch = _Watch()
+    watch = Watch()
     started = time.time()
     with (
         _import_path(reference.folder),
-        _fresh_modules() as users,
+        fresh_modules() as users,
         contextlib.redirect_stdout(sys.stderr),
         watch.watching(),
     ):
@@ -64,7 +55,7 @@ def compile_reference(reference: Reference) -> Compiled:
     source = Path(str(module.__file__))
     files = {os.path.realpath(file) for file in (*users, *watch.files, str(source))}
     edited = any(not Path(file).is_file() or Path(file).stat().st_mtime > started for file in files)
-    repeatable = watch.repeatable and not edited and not any(_is_impure(file) for file in files)
+    repeatable = watch.repeatable and not edited and not any(is_impure(file) for file in files)
     return Compiled(spec, source, files, watch.variables, repeatable)
 
 
@@ -157,31 +148,10 @@ def users_traceback(error: BaseException) -> str:
     told = traceback.TracebackException.from_exception(error)
     nested: traceback.TracebackException | None = told
     while nested is not None:
-        users = [frame for frame in nested.stack if _is_users(frame.filename)]
+        users = [frame for frame in nested.stack if is_users(frame.filename)]
         nested.stack = traceback.StackSummary.from_list(users)
         nested = nested.__cause__ or (None if nested.__suppress_context__ else nested.__context__)
     return "".join(told.format()).rstrip()
-
-
-@lru_cache(maxsize=10_000)
-def _is_users(file: str | None) -> bool:
-    if not file or file.startswith("<"):
-        return False
-    real = os.path.realpath(file)
-    return not real.startswith((*_INSTALLED, *_OURS)) and os.path.exists(real)  # noqa: PTH110
-
-
-def _is_impure(file: str) -> bool:
-    """Whether a Python file imports, at its top, what makes two compilations differ (inside components it may)."""
-    if not file.endswith(".py"):
-        return False
-    try:
-        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return True
-    names = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
-    return any(name.partition(".")[0] in _IMPURE for name in names)
 
 
 @contextlib.contextmanager
@@ -192,101 +162,3 @@ def _import_path(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
-
-
-@contextlib.contextmanager
-def _fresh_modules() -> Iterator[set[str]]:
-    """The user's modules are imported as their files are now, and what was imported before is back afterwards.
-
-    Gives a set that holds, in the end, the files of those that were imported.
-    """
-    files: set[str] = set()
-    before = _users_modules()
-    for name in before:
-        del sys.modules[name]
-    try:
-        yield files
-    finally:
-        for name, module in _users_modules().items():
-            files.add(str(module.__file__))
-            del sys.modules[name]
-        sys.modules.update(before)
-
-
-def _users_modules() -> dict[str, ModuleType]:
-    loaded = {name: module for name, module in list(sys.modules.items()) if name not in ("__main__", "__mp_main__")}
-    return {name: module for name, module in loaded.items() if _is_users(getattr(module, "__file__", None))}
-
-
-class _Watch:
-    """Notes what the user's code reads while it is watched: files, environment variables, and what cannot be kept."""
-
-    _LISTS = frozenset(
-        {"os.listdir", "os.scandir", "glob.glob", "subprocess.Popen", "socket.connect", "socket.getaddrinfo"}
-    )
-    _active: ClassVar[_Watch | None] = None
-    _hooked: ClassVar[bool] = False
-
-    def __init__(self) -> None:
-        self.files: set[str] = set()
-        self.variables: dict[str, str | None] = {}
-        self.repeatable = True
-        self._callers: set[str] = set()
-        """Whoever called tidegate: libraries read their source too, to say where a frame is."""
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            self._callers.add(os.path.realpath(frame.f_code.co_filename))
-            frame = frame.f_back
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        if not _Watch._hooked:  # a hook stays for the life of the process, so there is one, and it is quick when idle
-            _Watch._hooked = True
-            sys.addaudithook(_Watch._heard)
-        variables = type(os.environ)
-        plain = variables.__getitem__
-
-        def noted(environ: Any, name: str) -> str:
-            try:
-                value = plain(environ, name)
-            except KeyError:
-                value = None
-            if self._by_user(sys._getframe(1)):
-                self.variables[name] = value
-            if value is None:
-                raise KeyError(name)
-            return value
-
-        _Watch._active = self
-        variables.__getitem__ = noted  # type: ignore[method-assign]
-        try:
-            yield
-        finally:
-            variables.__getitem__ = plain  # type: ignore[method-assign]
-            _Watch._active = None
-
-    @staticmethod
-    def _heard(event: str, values: tuple[Any, ...]) -> None:
-        watch = _Watch._active
-        if watch is None:
-            return
-        if event == "open":
-            path, _, flags = values
-            if isinstance(path, str) and not flags & (os.O_WRONLY | os.O_RDWR) and watch._by_user(sys._getframe(1)):
-                real = os.path.realpath(path)
-                if os.path.isfile(real) and not real.startswith(_INSTALLED) and real not in watch._callers:  # noqa: PTH113
-                    watch.files.add(real)
-        elif event in _Watch._LISTS and watch._by_user(sys._getframe(1)):
-            watch.repeatable = False
-
-    @staticmethod
-    def _by_user(frame: FrameType | None) -> bool:
-        """Whether the user's code asked, itself or through a library; not the import system on its behalf."""
-        while frame is not None:
-            file = frame.f_code.co_filename
-            if file.startswith("<frozen importlib") or file == __file__:  # beyond us is whoever called tidegate
-                return False
-            if _is_users(file):
-                return True
-            frame = frame.f_back
-        return False

@@ -20,8 +20,6 @@ from typing import Any
 from tidegate import __version__
 from tidegate.local.reference import PipelineError, Reference, parse
 
-_FORMAT = 1
-
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
@@ -92,15 +90,12 @@ def _name(reference: Reference) -> str:
 def _toolchain() -> str:
     """Stands for kfp and all else installed: a package that comes, goes or changes touches the folder.
 
-    In a checkout our own components change without that; their definitions are part of what a pipeline compiles to.
+    In a checkout our own code changes without that; what components say is part of what a pipeline compiles to.
     """
-    installed = sysconfig.get_path("purelib")
-    ours = Path(__file__).parents[1] / "components"
-    stamps = [
-        file.stat().st_mtime_ns
-        for file in (Path(installed), *sorted(ours.glob("*.py")), *sorted(ours.glob("*/component.py")))
-    ]
-    return f"{_FORMAT} {__version__} {sys.version} {installed} {stamps}"
+    installed, package = sysconfig.get_path("purelib"), Path(__file__).parents[1]
+    ours = (*sorted(package.glob("components/*.py")), *sorted(package.glob("components/*/component.py")))
+    stamps = [file.stat().st_mtime_ns for file in (Path(installed), package / "local/compiling.py", *ours)]
+    return f"{__version__} {sys.version} {installed} {stamps}"
 
 
 def _kept(path: Path) -> tuple[str, Path] | None:
