@@ -13,3 +13,21 @@ def keep_out_autograph() -> None:
 
     if not any(str(getattr(rule, "_prefix", "")) == "tf_keras" for rule in config.CONVERSION_RULES):
         config.CONVERSION_RULES = (config.DoNotConvert("tf_keras"), *config.CONVERSION_RULES)
+
+
+def import_keras_tuner() -> None:
+    """Import keras_tuner for the Keras that `tensorflow.keras` is here.
+
+    It decides by the version of the package `keras` (3, beside TensorFlow 2.16) and then refuses Keras 2's models.
+    """
+    import os
+
+    import keras
+
+    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() not in ("1", "true"):
+        return
+    version, keras.version = keras.version, None
+    try:
+        import keras_tuner  # noqa: F401
+    finally:
+        keras.version = version

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tidegate.components.modules import function_of, load_module
 from tidegate.components.tfx_modules import lazily
+from tidegate.components.tfx_modules.autograph import leave_libraries_alone
 from tidegate.components.tfx_modules.fn_args import fn_args
 from tidegate.components.trainer import samples
 from tidegate.components.trainer.keras_hooks import History, watching
@@ -57,6 +58,7 @@ def train(
     cannot be served; what the module itself raises.
     """
     lazily.install()
+    leave_libraries_alone()
     started = time.process_time()
     with tempfile.TemporaryDirectory(prefix="trainer-") as folder:
         args = fn_args(
