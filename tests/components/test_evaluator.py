@@ -322,6 +322,7 @@ def test_kfp_runs_the_component(world: World, tmp_path: Path) -> None:
     done = json.loads((tmp_path / "out.json").read_text())
     assert done["parameterValues"] == {"blessed": True}
     told = {n: a["artifacts"][0]["metadata"] for n, a in done["artifacts"].items()}
-    assert told["blessing"] == {"blessed": True, "requirements": "1 of 1 hold"}
+    verdict = "BLESSED: 1 of 1 requirements hold"
+    assert told["blessing"] == {"blessed": True, "requirements": "1 of 1 hold", "verdict": verdict}
     assert told["metrics"]["auc"] > 0.7 and told["evaluation"]["examples"] == ROWS
     assert (tmp_path / "blessing/BLESSED").exists()

@@ -298,7 +298,7 @@ def test_a_feature_that_no_row_has_is_left_out(tmp_path: Path) -> None:
 
 
 def test_shares_in_time_do_not_depend_on_the_order_of_the_splits(tmp_path):
-    """KFP hands a Dict over as a protobuf Struct, which keeps no order: the earliest rows are to train on all the same."""
+    """KFP hands a Dict over as a protobuf Struct, which keeps no order: the earliest rows are for training anyway."""
     text = "when,x\n" + "".join(f"{day},{day}\n" for day in range(1, 10))
     for number, splits in enumerate(({"train": 2, "eval": 1}, {"eval": 1, "train": 2})):
         done = _generate(
