@@ -1,7 +1,9 @@
 """The example pipeline, as it compiles."""
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -20,12 +22,17 @@ def _compiled(tmp_path: Path) -> str:
     return text
 
 
+def _comparable(text: str) -> Any:
+    """The same for every version of tidegate, which the images' tags name."""
+    return yaml.safe_load(re.sub(r"(image: tidegate/\w+):\S+", r"\1", text))
+
+
 def test_golden_pipeline(tmp_path):
     """`make golden` writes it again."""
     text = _compiled(tmp_path)
     if os.environ.get("TIDEGATE_GOLDEN") == "write":
         GOLDEN.write_text(text, encoding="utf-8")
-    assert yaml.safe_load(text) == yaml.safe_load(GOLDEN.read_text(encoding="utf-8")), "changed: see `make golden`"
+    assert _comparable(text) == _comparable(GOLDEN.read_text(encoding="utf-8")), "changed: see `make golden`"
 
 
 def test_nothing_is_pushed_that_was_not_judged_and_tried(tmp_path):
