@@ -237,3 +237,26 @@ def test_several_fits_make_one_history_and_a_models_plain_signature_has_no_sampl
     assert "no sample requests" in capsys.readouterr().out
     assert tf.keras.Model.fit.__name__ == "fit"
     assert "keras_hooks" not in tf.keras.Model.fit.__code__.co_filename
+
+
+def test_autograph_leaves_libraries_alone_and_converts_the_users_layers(made: Penguins, tmp_path: Path) -> None:
+    source = """
+import tensorflow as tf
+import numpy as np
+
+class Gate(tf.keras.layers.Layer):
+    def call(self, x):
+        if tf.reduce_sum(x) > 0:  # a condition on a tensor: nothing but AutoGraph makes it work
+            return x * 2.0
+        return x
+
+def run_fn(fn_args):
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(1,)), Gate()])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((64, 1), "f4"), np.ones((64, 1), "f4"))
+    model.save(fn_args.serving_model_dir, save_format="tf")
+"""
+    assert run(made, tmp_path, module={"my_module.py": source}).epochs == 1
+    from tensorflow.python.autograph.impl.conversion import is_allowlisted
+
+    assert is_allowlisted(tf.keras.Model.train_step)
