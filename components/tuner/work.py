@@ -64,15 +64,16 @@ def tune(
     parallel: Optuna's trials at the same time; 0: one a core. Keras Tuner's run one after the other.
     Raises: ComponentError for a module with neither function, or a search in which no trial succeeded.
     """
-    from tidegate.components.legacy_keras import import_keras_tuner, keep_out_autograph
     from tidegate.components.tfx_modules import lazily
+    from tidegate.components.tfx_modules.autograph import leave_libraries_alone
     from tidegate.components.tfx_modules.fn_args import fn_args
+    from tidegate.components.tfx_modules.keras_tuner import import_keras_tuner
     from tidegate.components.tuner import with_keras_tuner, with_optuna
 
     if trials < 1 or parallel < 0:
         raise ComponentError(f"trials is {trials} and parallel {parallel}; expected at least 1, and 0 or more")
     lazily.install()
-    keep_out_autograph()
+    leave_libraries_alone()
     import_keras_tuner()
     user = load_module(module)
     with tempfile.TemporaryDirectory(prefix="tuner-") as working:

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.components
 
 TRAIN = """
 import os, sys
-from tidegate.components.legacy_keras import keep_out_autograph
-keep_out_autograph()
+from tidegate.components.tfx_modules.autograph import leave_libraries_alone
+leave_libraries_alone()
 import numpy as np
 import tensorflow as tf
 model = tf.keras.Sequential([tf.keras.layers.Dense(8, activation='relu'), tf.keras.layers.Dense(1)])

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tidegate.report import charts, graph, page
 from tidegate.report.svg import tag
 from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
