@@ -1,0 +1,1 @@
+"""Promotions and rollbacks as commits in the repository that Argo CD syncs."""

@@ -1,0 +1,1 @@
+"""The Kubeflow engine: uploads the IR, starts a run and follows it."""

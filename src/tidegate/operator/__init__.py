@@ -1,0 +1,1 @@
+"""The ModelRollout controller."""

@@ -1,0 +1,1 @@
+"""Metrics from Prometheus, and from the endpoints that it would scrape."""
