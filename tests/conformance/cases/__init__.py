@@ -1,0 +1,11 @@
+"""The registry: every construct of the IR as a case."""
+
+from tests.conformance.case import Case
+from tests.conformance.cases import first
+
+CASES: tuple[Case, ...] = (*first.CASES,)
+
+
+def case(name: str) -> Case:
+    """The case of that name. Raises: KeyError."""
+    return {each.name: each for each in CASES}[name]
