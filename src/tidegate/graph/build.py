@@ -270,6 +270,8 @@ class _Builder:
             memory=memory,
             accelerators=accelerators,
             env_from=platform.env_from(settings),
+            quantities=task_config.quantities(said),
+            platform=settings,
         )
         quoted = any("{{" in text for text in (written.cpu, written.memory, written.accelerators))
         return container, written if quoted else None

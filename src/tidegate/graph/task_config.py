@@ -30,9 +30,9 @@ def split(
     found: dict[str, Any] = {}
     for passed in component.task_config_passthroughs:
         if passed.field == _FIELD.RESOURCES:
-            found["resources"] = _resources(spec.resources)
+            found["resources"] = quantities(spec.resources)
             if not passed.apply_to_task:
-                container = replace(container, cpu=0.0, memory=0, accelerators=0)
+                container = replace(container, cpu=0.0, memory=0, accelerators=0, quantities={})
         elif passed.field == _FIELD.ENV:
             found["env"] = [{"name": name, "value": value} for name, value in container.env.items()]
             if not passed.apply_to_task:
@@ -41,13 +41,28 @@ def split(
             name, said = _OF_PLATFORM[passed.field]
             if said in settings:
                 found[name] = settings[said]
+            if not passed.apply_to_task:
+                kept = {key: value for key, value in container.platform.items() if key != said}
+                container = replace(container, platform=kept)
     return container, found
 
 
-def _resources(said: Any) -> dict[str, dict[str, str]]:
-    limits = {"cpu": said.resource_cpu_limit, "memory": said.resource_memory_limit}
-    if said.accelerator.resource_type:
-        limits[said.accelerator.resource_type] = said.accelerator.resource_count
-    requests = {"cpu": said.resource_cpu_request, "memory": said.resource_memory_request}
+def quantities(said: Any) -> dict[str, dict[str, str]]:
+    """The IR's ResourceSpec as Kubernetes has it: `limits` and `requests`; cores and GB of kfp 2.0 betas are read too."""
+    limits = {
+        "cpu": said.resource_cpu_limit or _written(said.cpu_limit),
+        "memory": said.resource_memory_limit or _written(said.memory_limit, "G"),
+    }
+    kind = said.accelerator.resource_type or said.accelerator.type
+    if kind:
+        limits[kind] = said.accelerator.resource_count or str(said.accelerator.count or "")
+    requests = {
+        "cpu": said.resource_cpu_request or _written(said.cpu_request),
+        "memory": said.resource_memory_request or _written(said.memory_request, "G"),
+    }
     found = {"limits": limits, "requests": requests}
     return {kind: {name: text for name, text in each.items() if text} for kind, each in found.items()}
+
+
+def _written(number: float, unit: str = "") -> str:
+    return f"{number:g}{unit}" if number else ""

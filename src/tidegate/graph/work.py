@@ -58,6 +58,11 @@ class Container:
     """Bytes asked for; 0: not said."""
     accelerators: int = 0
     env_from: tuple[EnvFrom, ...] = ()
+    quantities: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """`limits` and `requests` as the IR writes them, by Kubernetes' names (`cpu`, `memory`, `nvidia.com/gpu`); they may
+    quote the task's inputs."""
+    platform: Mapping[str, Any] = field(default_factory=dict)
+    """The Kubernetes platform spec of the executor, as kfp-kubernetes writes it; for engines that make pods."""
 
 
 @dataclass(frozen=True, slots=True)
