@@ -63,12 +63,17 @@ class Case:
         """The compiled pipeline, YAML."""
         if isinstance(self.pipeline, str):
             return self.pipeline
-        from kfp.compiler import Compiler
+        return compiled(self.pipeline)
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "pipeline.yaml"
-            Compiler().compile(self.pipeline, str(path))
-            return path.read_text()
+
+def compiled(pipeline: Any) -> str:
+    """The IR as kfp writes it: one YAML document, or two."""
+    from kfp.compiler import Compiler
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pipeline.yaml"
+        Compiler().compile(pipeline, str(path))
+        return path.read_text()
 
 
 @dataclass(frozen=True)

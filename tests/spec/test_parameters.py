@@ -116,7 +116,7 @@ def test_all_faults_are_told_at_once():
         (3, "STRING", "3"),
         (2.0, "STRING", "2"),
         (True, "STRING", "true"),
-        ([1, "a"], "STRING", '[1, "a"]'),
+        ([1, "a"], "STRING", '[1,"a"]'),
         ("3", "NUMBER_INTEGER", 3),
         ("[1]", "LIST", [1]),
         (3.0, "NUMBER_INTEGER", 3),

@@ -6,11 +6,12 @@ import json
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
-
-from google.protobuf import struct_pb2
+from typing import TYPE_CHECKING, Any
 
 from tidegate.spec import json_text
+
+if TYPE_CHECKING:
+    from google.protobuf import struct_pb2  # who has values as messages has it; steps on a cluster do without
 
 _NUMBERS = ("NUMBER_INTEGER", "NUMBER_DOUBLE")
 
@@ -22,11 +23,14 @@ class ValueMismatchError(ValueError):
 def text_of(value: Any) -> str:
     """A value as text: what KFP's backend puts in place of a placeholder, and into inputs declared as strings.
 
-    Numbers as Go's `FormatFloat(v, 'f', -1, 64)` has them: 2.0 is `2`, 1e-7 is `0.0000001`; the rest is JSON.
+    Numbers as Go's `FormatFloat(v, 'f', -1, 64)` has them: 2.0 is `2`, 1e-7 is `0.0000001`; lists and objects as Go's
+    `json.Marshal` writes them: no spaces, keys sorted.
     """
     if isinstance(value, float) and math.isfinite(value):
         return format(Decimal(repr(value)), "f").removesuffix(".0")
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
 def fit(value: Any, type_name: str, literals: Sequence[Any] = ()) -> Any:

@@ -1,9 +1,9 @@
 """The registry: every construct of the IR as a case."""
 
 from tests.conformance.case import Case
-from tests.conformance.cases import first
+from tests.conformance.cases import containers, parameters
 
-CASES: tuple[Case, ...] = (*first.CASES,)
+CASES: tuple[Case, ...] = (*parameters.CASES, *containers.CASES)
 
 
 def case(name: str) -> Case:
