@@ -40,6 +40,25 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Write the verdict where the desired state lives (Git). Asked for only where the plan has `git`: before `Promote`,
+    because Argo CD would undo a promotion that Git does not have; after a rollback, which never waits for Git.
+    """
+
+    outcome: str
+    """`promoted` or `rolledBack`."""
+    uri: str
+    """The model that the verdict is about."""
+    message: str
+    """Why, in sentences with the evidence: the body of the commit."""
+
+    @property
+    def key(self) -> str:
+        """What `Observation.recorded` is once this is written."""
+        return f"{self.outcome} {self.uri}"
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do before `until` (seconds since the epoch) or the next observation."""
 
@@ -47,4 +66,4 @@ class Wait:
     until: float | None = None
 
 
-Action = Prepare | SetTraffic | Promote | Drop | Wait
+Action = Prepare | SetTraffic | Promote | Drop | Record | Wait

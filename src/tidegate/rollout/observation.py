@@ -96,3 +96,7 @@ class Observation:
     series: tuple[Series, ...] = ()
     commands: tuple[str, ...] = ()
     """What people asked for since the last observation: `promote`, `abort`, `pause`, `resume`."""
+    recorded: str = ""
+    """`Record.key` of the verdict last written to Git. It may be told once or for ever; the state remembers it."""
+    unrecorded: str = ""
+    """Why a verdict that was asked for could not be written yet."""

@@ -1,0 +1,40 @@
+"""The observation's figures become evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tidegate.rollout import strategies, windows
+from tidegate.rollout.evidence import weigh
+from tidegate.rollout.observation import CANARY, Gauge
+from tidegate.rollout.phases import Seen
+from tidegate.rollout.state import Phase, State
+from tidegate.rollout.windows import size
+
+_WEIGHING = (Phase.PROGRESSING, Phase.SWITCHED, Phase.RECORDING)
+
+
+def counted(seen: Seen, state: State, stepped: bool) -> State:
+    """With what was newly counted since the last turn; before the trial begins only the stable model's is of use."""
+    ledger, gained = windows.read(state.ledger, seen.observation.series, seen.plan.model.version, stepped)
+    weighing = state.phase in _WEIGHING
+    if not weighing:
+        gained = {place: value for place, value in gained.items() if place[0] != CANARY}
+    pending, found = windows.compare(state.pending, gained, state.age)
+    answered = max(
+        (
+            size(value)
+            for (role, _, part), value in gained.items()
+            if role == CANARY and not part and not isinstance(value, Gauge)
+        ),
+        default=0.0,
+    )
+    evidence = weigh(state, seen.rules, found, strategies.laxity(seen.plan, state)) if found else state.evidence
+    return replace(
+        state,
+        ledger=ledger,
+        pending=pending,
+        evidence=evidence,
+        requests=state.requests + answered,
+        active=state.age if answered else state.active,
+    )

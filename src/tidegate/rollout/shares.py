@@ -1,0 +1,172 @@
+"""Requirements that are shares of bad requests: errors, slow answers, answers that disagree."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from tidegate.rollout.betting import bet, odds, one_sample, two_sample
+from tidegate.rollout.memory import Shares, remembered
+from tidegate.rollout.observation import Histogram, Tally, Value
+from tidegate.rollout.rules import Rule
+from tidegate.rollout.windows import Window
+
+BACK = (0.2, 0.2, 0.2, 0.2, 0.2)
+"""Cash, three fixed alternatives, what was seen of late."""
+FORWARD = (0.1, 0.3, 0.2, 0.4)
+WORSE_THAN_STABLE = (2.0, 5.0, 20.0)
+WORSE_THAN_BOUND = (1.5, 4.0, 20.0)
+BETTER_THAN_BOUND = (0.5, 0.1)
+"""Factors of the odds."""
+EMPTY = 60.0
+"""Growth against a hypothesis that no rate fulfils: any answer refutes it."""
+_LEAST = 1e-4
+Hits = tuple[float, float]
+"""(hits, total)"""
+
+
+class Counts(NamedTuple):
+    """A window, read in favour of the null hypothesis: bad requests for sure (back), and possibly (forward)."""
+
+    stable: Hits
+    surely: Hits
+    possibly: Hits
+
+
+def weighed(
+    rule: Rule, memory: Shares, back: Sequence[float], forward: Sequence[float], window: Window, wide: float
+) -> tuple[Shares, tuple[float, ...], tuple[float, ...], float]:
+    """Memory and wealths after a window, and how many of the new model's requests were evidence.
+
+    Versus stable, latencies: the share of the new model's answers slower than (1 + margin) x against stable's share
+    slower than x, where x is the bucket bound next above stable's own quantile in earlier windows. A bound inside a
+    bucket counts the bucket as fast for a rollback and as slow for a promotion: never in favour of a verdict.
+    """
+    counts = _counts(rule, memory, window)
+    after = _kept(rule, memory, window, counts)
+    if counts is None or counts.surely[1] <= 0 or (rule.relative and counts.stable[1] <= 0):
+        return after, tuple(back), tuple(forward), 0.0
+    bound = rule.widened(wide)
+    if rule.relative:
+        grow = _versus_stable(memory, counts, bound)
+    else:
+        grow = _absolute(memory, counts, rule.bound, min(bound, 1.0))
+    return after, bet(back, BACK, grow[0]), bet(forward, FORWARD, grow[1]), counts.surely[1]
+
+
+def _versus_stable(memory: Shares, counts: Counts, margin: float) -> tuple[list[float], list[float]]:
+    hits, total = memory.stable_recent
+    if total <= 0:
+        return [0.0] * len(BACK), [0.0] * len(FORWARD)
+    stable = (hits + 0.5) / (total + 1)
+    bad, seen = memory.canary_recent
+    guess = (bad + 0.5) / (seen + 1) if seen > 0 else 0.0
+    alternatives = [odds(stable, factor) for factor in WORSE_THAN_STABLE] + [guess]
+    back = [0.0] + [two_sample(counts.stable, counts.surely, (stable, b), 0.0, False) for b in alternatives]
+    prior = 2 / stable
+    likely = (bad + prior * stable) / (seen + prior)
+    forward = [0.0]
+    if margin < 1:
+        pair = counts.stable, counts.possibly
+        forward += [two_sample(*pair, (stable, b), margin, True) for b in (stable, odds(stable, 0.5), likely)]
+    else:
+        forward += [EMPTY] * 3
+    return back, forward
+
+
+def _absolute(memory: Shares, counts: Counts, bound: float, lax: float) -> tuple[list[float], list[float]]:
+    bad, seen = memory.canary_recent
+    guess = (bad + 0.5) / (seen + 1) if seen > 0 else bound
+    base = max(bound, _LEAST)
+    worse = [*(odds(base, factor) for factor in WORSE_THAN_BOUND), guess]
+    back = [0.0] + [one_sample(*counts.surely, b, bound) if b > bound else 0.0 for b in worse]
+    better = [*(odds(lax, factor) for factor in BETTER_THAN_BOUND), guess]
+    if lax >= 1:
+        return back, [0.0] + [EMPTY] * 3
+    return back, [0.0] + [one_sample(*counts.possibly, b, lax) if b < lax else 0.0 for b in better]
+
+
+def _counts(rule: Rule, memory: Shares, window: Window) -> Counts | None:
+    """The window as counts of bad requests; None where it tells nothing."""
+    if rule.kind != "latency":
+        stable, canary = _bad(rule, window.stable), _bad(rule, window.canary)
+        return Counts(stable, canary, canary)
+    if not rule.relative:
+        if not isinstance(window.canary, Histogram):
+            return None
+        surely, possibly, total = slower(window.canary, rule.seconds)
+        return Counts((0.0, 0.0), (surely, total), (possibly, total))
+    at = quantile_bound(memory.bounds, memory.stable_counts, rule.quantile)
+    if at is None:
+        return None
+    slow, _, whole = slower(_of(window.stable, memory.bounds), at)
+    surely, possibly, total = slower(_of(window.canary, memory.bounds), (1 + rule.slower) * at)
+    return Counts((slow, whole), (surely, total), (possibly, total))
+
+
+def _of(value: Value | None, bounds: tuple[float, ...]) -> Histogram:
+    """The histogram, or an empty one where it is none of these buckets."""
+    if isinstance(value, Histogram) and value.bounds == bounds:
+        return value
+    return Histogram(bounds, (0.0,) * (len(bounds) + 1))
+
+
+def _bad(rule: Rule, value: Value | None) -> Hits:
+    if not isinstance(value, Tally):
+        return 0.0, 0.0
+    return (value.total - value.hits if rule.kind == "agreement" else value.hits), value.total
+
+
+def slower(histogram: Histogram, seconds: float) -> tuple[float, float, float]:
+    """Answers surely slower than `seconds`, possibly slower, and all: a bound inside a bucket leaves that one open."""
+    at = bisect_left(histogram.bounds, seconds)
+    exact = at < len(histogram.bounds) and histogram.bounds[at] == seconds
+    surely = sum(histogram.counts[at + 1 :])
+    return surely, surely if exact else surely + histogram.counts[at], sum(histogram.counts)
+
+
+def quantile_bound(bounds: Sequence[float], counts: Sequence[float], quantile: float) -> float | None:
+    """The upper bound of the bucket that has the quantile; None where that is the last, or nothing was counted."""
+    rest = quantile * sum(counts)
+    if rest <= 0:
+        return None
+    for bound, count in zip(bounds, counts, strict=False):
+        rest -= count
+        if rest <= 0:
+            return bound
+    return None
+
+
+def _kept(rule: Rule, memory: Shares, window: Window, counts: Counts | None) -> Shares:
+    """What is remembered of a window, whether it was evidence or not."""
+    after = memory
+    if rule.kind == "latency":
+        after = _kept_buckets(after, window)
+    stable, canary = (counts.stable, counts.surely) if counts else ((0.0, 0.0), (0.0, 0.0))
+    if stable[1] <= 0 and canary[1] <= 0:
+        return after
+    return replace(
+        after,
+        stable_recent=remembered(after.stable_recent, *stable),
+        canary_recent=remembered(after.canary_recent, *canary),
+        stable_whole=(after.stable_whole[0] + stable[0], after.stable_whole[1] + stable[1]),
+        canary_whole=(after.canary_whole[0] + canary[0], after.canary_whole[1] + canary[1]),
+    )
+
+
+def _kept_buckets(memory: Shares, window: Window) -> Shares:
+    mine, other = window.canary, window.stable
+    bounds = next((each.bounds for each in (other, mine) if isinstance(each, Histogram)), memory.bounds)
+    if bounds != memory.bounds:  # other buckets: what was remembered in the old ones is of no use
+        none = (0.0,) * (len(bounds) + 1)
+        memory = replace(memory, bounds=bounds, stable_counts=none, canary_counts=none)
+    stable, canary = memory.stable_counts, memory.canary_counts
+    if isinstance(other, Histogram) and other.bounds == bounds:
+        stable = tuple([a + b for a, b in zip(stable, other.counts, strict=True)])
+        if (total := sum(stable)) > 20_000:
+            stable = tuple([each * (20_000 / total) for each in stable])
+    if isinstance(mine, Histogram) and mine.bounds == bounds:
+        canary = tuple([a + b for a, b in zip(canary, mine.counts, strict=True)])
+    return replace(memory, stable_counts=stable, canary_counts=canary)

@@ -1,0 +1,214 @@
+"""From cumulative figures of processes that come, go and restart to what was newly counted, by role.
+
+Counters only grow, so a value says itself where it belongs: one that is larger than the last was read later, whatever
+the clocks say; one that is smaller was read earlier (a late report) or belongs to a process that restarted. A restart
+sets a new base and counts nothing: what was counted between two readings may be lost, and nothing is ever made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, NamedTuple
+
+from tidegate.rollout.observation import CANARY, STABLE, Categories, Gauge, Histogram, Moments, Series, Tally, Value
+
+PATIENCE = 30.0
+"""Seconds that one role's counts wait for the other's: rates of different times are not compared."""
+
+
+class SeriesKey(NamedTuple):
+    role: str
+    measure: str
+    slice: str
+    source: str
+    version: str
+
+
+class Last(NamedTuple):
+    """What a series stood at when it was last read."""
+
+    at: float
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Counted by one role since age `since`, and not yet compared with the other's."""
+
+    role: str
+    measure: str
+    slice: str
+    since: float
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was newly counted of one measure (of one slice), by role; None: nothing."""
+
+    measure: str
+    slice: str
+    stable: Value | None = None
+    canary: Value | None = None
+
+
+def read(
+    ledger: Mapping[SeriesKey, Last], series: Iterable[Series], version: str, stepped: bool
+) -> tuple[dict[SeriesKey, Last], dict[tuple[str, str, str], Value]]:
+    """The new ledger, and what was newly counted by (role, measure, slice).
+
+    `version`: the new model's; figures that name another for the canary, or this one for stable, are not counted.
+    `stepped`: the clock ran backwards since the last reading, so a gauge's time says nothing.
+    """
+    known = dict(ledger)
+    gained: dict[tuple[str, str, str], Value] = {}
+    for each in series:
+        if each.role not in (STABLE, CANARY) or not _sound(each.value) or not _meant(each, version):
+            continue
+        key = SeriesKey(each.role, each.measure, each.slice, each.source, each.version)
+        last = known.get(key)
+        if last is not None and _late(last, each, stepped):
+            continue
+        known[key] = Last(each.at, each.value)
+        increment = each.value if isinstance(each.value, Gauge) else _minus(each.value, last.value) if last else None
+        if increment is None or not size(increment):
+            continue
+        place = (each.role, each.measure, each.slice)
+        before = gained.get(place)
+        gained[place] = increment if before is None else added(before, increment)
+    return known, gained
+
+
+def compare(
+    pending: tuple[Pending, ...], gained: Mapping[tuple[str, str, str], Value], age: float
+) -> tuple[tuple[Pending, ...], list[Window]]:
+    """Windows in which both roles counted, those whose other role did not come in time, and what still waits."""
+    waiting: dict[tuple[str, str, str], Pending] = {(p.role, p.measure, p.slice): p for p in pending}
+    for (role, measure, part), value in gained.items():
+        before = waiting.get((role, measure, part))
+        if before is None:
+            waiting[role, measure, part] = Pending(role, measure, part, age, value)
+        else:
+            waiting[role, measure, part] = Pending(role, measure, part, before.since, added(before.value, value))
+    kept: list[Pending] = []
+    windows: list[Window] = []
+    for (role, measure, part), mine in waiting.items():
+        other = waiting.get((CANARY if role == STABLE else STABLE, measure, part))
+        if other is not None:
+            if role == CANARY:
+                windows.append(Window(measure, part, other.value, mine.value))
+        elif age - mine.since >= PATIENCE or isinstance(mine.value, Gauge):
+            alone = Window(measure, part, mine.value) if role == STABLE else Window(measure, part, None, mine.value)
+            windows.append(alone)
+        else:
+            kept.append(mine)
+    return tuple(kept), windows
+
+
+# ------------------------------------------------------------ values
+def size(value: Value | None) -> float:
+    """How many requests (rewards, answers) it counts."""
+    if isinstance(value, Tally):
+        return value.total
+    if isinstance(value, Histogram):
+        return sum(value.counts)
+    if isinstance(value, Moments):
+        return value.count
+    if isinstance(value, Categories):
+        return sum(value.counts.values())
+    return 0.0 if value is None else 1.0
+
+
+def added(one: Value, other: Value) -> Value:
+    """Both together; of figures that do not go together (other bounds), and of gauges, the later."""
+    if isinstance(one, Tally) and isinstance(other, Tally):
+        return Tally(one.total + other.total, one.hits + other.hits)
+    if isinstance(one, Histogram) and isinstance(other, Histogram) and one.bounds == other.bounds:
+        return Histogram(one.bounds, tuple(a + b for a, b in zip(one.counts, other.counts, strict=True)))
+    if isinstance(one, Moments) and isinstance(other, Moments):
+        return Moments(one.count + other.count, one.total + other.total, one.squares + other.squares)
+    if isinstance(one, Categories) and isinstance(other, Categories):
+        names = {**one.counts, **other.counts}
+        return Categories({name: one.counts.get(name, 0.0) + other.counts.get(name, 0.0) for name in names})
+    return other
+
+
+def _late(last: Last, series: Series, stepped: bool) -> bool:
+    """Whether this was read before the last, or is the last once more."""
+    if stepped or series.at > last.at or type(series.value) is not type(last.value):
+        return False
+    more = _minus(series.value, last.value)
+    return more is None or isinstance(more, Gauge) or not size(more)
+
+
+def _minus(value: Value, last: Value) -> Value | None:
+    """`value - last`; None where that is no count of anything: the counter began anew, or it is another."""
+    if isinstance(value, Tally) and isinstance(last, Tally):
+        total, hits = value.total - last.total, value.hits - last.hits
+        return Tally(total, hits) if 0 <= hits <= total else None
+    if isinstance(value, Histogram) and isinstance(last, Histogram):
+        if value.bounds != last.bounds:
+            return None
+        counts = tuple(a - b for a, b in zip(value.counts, last.counts, strict=True))
+        return Histogram(value.bounds, counts) if min(counts) >= 0 else None
+    if isinstance(value, Moments) and isinstance(last, Moments):
+        more = Moments(value.count - last.count, value.total - last.total, value.squares - last.squares)
+        slack = 1e-6 * abs(value.squares)
+        return more if more.count >= 0 and more.squares >= -slack else None
+    if isinstance(value, Categories) and isinstance(last, Categories):
+        names = {**last.counts, **value.counts}
+        grown = {name: value.counts.get(name, 0.0) - last.counts.get(name, 0.0) for name in names}
+        return Categories(grown) if min(grown.values(), default=0.0) >= 0 else None
+    return None
+
+
+def _sound(value: Value) -> bool:
+    """Whether it can be a count at all: finite, not negative, of one piece."""
+    if isinstance(value, Tally):
+        return isfinite(value.total) and 0 <= value.hits <= value.total
+    if isinstance(value, Histogram):
+        whole = len(value.counts) == len(value.bounds) + 1 and all(c >= 0 and isfinite(c) for c in value.counts)
+        return whole and all(a < b for a, b in zip(value.bounds, value.bounds[1:], strict=False))
+    if isinstance(value, Moments):
+        return isfinite(value.count) and isfinite(value.total) and isfinite(value.squares) and value.count >= 0
+    if isinstance(value, Categories):
+        return all(c >= 0 and isfinite(c) for c in value.counts.values())
+    return isfinite(value.value)
+
+
+def _meant(series: Series, version: str) -> bool:
+    if not series.version or not version:
+        return True
+    return (series.version == version) == (series.role == CANARY)
+
+
+# ------------------------------------------------------------ as JSON
+def encode_value(value: Value) -> list[Any]:
+    """A value as JSON."""
+    if isinstance(value, Tally):
+        return ["tally", value.total, value.hits]
+    if isinstance(value, Histogram):
+        return ["histogram", list(value.bounds), list(value.counts)]
+    if isinstance(value, Moments):
+        return ["moments", value.count, value.total, value.squares]
+    if isinstance(value, Categories):
+        return ["categories", dict(value.counts)]
+    return ["gauge", value.value]
+
+
+def decode_value(said: list[Any]) -> Value:
+    """What `encode_value` gave. Raises: ValueError."""
+    match said:
+        case ["tally", total, hits]:
+            return Tally(total, hits)
+        case ["histogram", bounds, counts]:
+            return Histogram(tuple(bounds), tuple(counts))
+        case ["moments", count, total, squares]:
+            return Moments(count, total, squares)
+        case ["categories", counts]:
+            return Categories(dict(counts))
+        case ["gauge", value]:
+            return Gauge(value)
+    raise ValueError(f"not a value: {said!r}")
