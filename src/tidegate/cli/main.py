@@ -21,6 +21,8 @@ _FORESEEN = (  # errors whose message is for the user; where the module is not l
     ("tidegate.local.making", "CannotMake", Exit.ENVIRONMENT),
     ("tidegate.local.secrets", "SecretsError", Exit.USAGE),
     ("tidegate.models.destination", "ModelNotFoundError", Exit.USAGE),
+    ("tidegate.cluster.observed", "RefusedError", Exit.USAGE),
+    ("tidegate.cluster.observed", "ClusterError", Exit.ENVIRONMENT),
 )
 
 

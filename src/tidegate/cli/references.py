@@ -44,7 +44,11 @@ def open_store(folder: Path | None, make: bool = True) -> Store:
 
 def find_run(store: Store, reference: str) -> RunRecord:
     """The run that is meant, with its tasks: `latest`, `latest~1` (one before), `latest:flights`, a pipeline's name,
-    or a unique part of an id. Raises: CommandError that offers what is near."""
+    or a unique part of an id. A run that goes on on a cluster is brought up to date.
+
+    Raises: CommandError that offers what is near.
+    """
+    from tidegate.cli.clusters import fresh
     from tidegate.store.database import StoreError
 
     name = reference
@@ -62,10 +66,11 @@ def find_run(store: Store, reference: str) -> RunRecord:
             )
         name = newest[-1].id if newest else reference
     try:
-        return store.runs.get(name)
+        found = store.runs.get(name)
     except StoreError as error:
         ids = [record.id for record in store.runs.listing(limit=200)]
         raise CommandError(str(error), fix=near(reference, ids) or "`tidegate runs` lists them") from error
+    return fresh(store, found)
 
 
 def find_task(run: RunRecord, reference: str) -> TaskRecord:

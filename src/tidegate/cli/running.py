@@ -20,7 +20,7 @@ from tidegate.store.records import RunRecord
 
 Start = Callable[[Workers, Observer | None], Awaitable[RunRecord]]
 
-_CODES = {"succeeded": Exit.OK, "cancelled": Exit.INTERRUPTED}
+CODES = {"succeeded": Exit.OK, "cancelled": Exit.INTERRUPTED}
 
 
 def drive(start: Start, output: Format, quiet: bool) -> int:
@@ -34,7 +34,7 @@ def drive(start: Start, output: Format, quiet: bool) -> int:
         again = f"`tidegate resume {noting.run}` continues" if noting.run else ""
         raise CommandError("stopped at once", fix=again, code=Exit.INTERRUPTED) from None
     emit(output, lambda: plain.whole_run(record), lambda to, _wide: outcome.told(record, time.time(), to, quiet))
-    return _CODES.get(record.state, Exit.FAILED)
+    return CODES.get(record.state, Exit.FAILED)
 
 
 class _Noting:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidegate.cli import completing, inputs, options
+from tidegate.cli.clusters import cancel_on_cluster, cluster_of, is_remote
 from tidegate.cli.output import Format
 from tidegate.cli.references import find_run, find_task, open_store
+from tidegate.store.database import StoreError
+
+if TYPE_CHECKING:
+    from tidegate.local.load import Pipeline
+    from tidegate.store.records import RunRecord
+    from tidegate.store.store import Store
 
 EXAMPLES = {
     "resume": """
@@ -34,13 +42,16 @@ def resume(
     quiet: options.Quiet = False,
 ) -> None:
     """After a kill, a crash or a power cut: exactly what had not finished runs, in the same run. A run that failed or
-    was cancelled goes on as a new run that takes over all that was finished.
+    was cancelled goes on as a new run that takes over all that was finished. A run on a cluster is followed again.
     """
     from tidegate.cli.running import drive
     from tidegate.local import engine
 
     with open_store(store, make=False) as opened:
-        id = find_run(opened, run).id
+        record = find_run(opened, run)
+        id = record.id
+        if is_remote(record):
+            raise typer.Exit(_resumed(opened, record, output, quiet))
         code = drive(
             lambda workers, observer: engine.resume(id, store=opened, workers=workers, observer=observer), output, quiet
         )
@@ -65,7 +76,9 @@ def retry(
     output: options.Output = Format.TABLE,
     quiet: options.Quiet = False,
 ) -> None:
-    """A new run that takes over what the other one finished, wherever code and inputs are still the same."""
+    """A new run that takes over what the other one finished, wherever code and inputs are still the same; on the same
+    engine, and on a cluster by its cache (tasks whose caching is off run again there).
+    """
     from tidegate.cli.commands.pipelines import load
     from tidegate.cli.running import drive
     from tidegate.local import engine
@@ -76,6 +89,8 @@ def retry(
         changed = load(pipeline, store) if pipeline else None
         given = inputs.given(parameters or [], None)
         command = shlex.join(["tidegate", *sys.argv[1:]])
+        if is_remote(record):
+            raise typer.Exit(_sent_again(opened, record, task, changed, given, command, output, quiet))
         code = drive(
             lambda workers, observer: engine.retry(
                 record.id,
@@ -99,5 +114,39 @@ def cancel(run: options.Run, store: options.Store = None) -> None:
     from tidegate.local import engine
 
     with open_store(store, make=False) as opened:
-        id = engine.cancel(find_run(opened, run).id, store=opened)
+        record = find_run(opened, run)
+        if is_remote(record):
+            cancel_on_cluster(opened, record)
+            stdout().print(f"asked {record.engine} to stop run {record.id}; `tidegate resume {record.id}` follows it")
+            return
+        id = engine.cancel(record.id, store=opened)
     stdout().print(f"asked run {id} to cancel; `tidegate resume {id}` continues it later")
+
+
+def _resumed(store: Store, run: RunRecord, output: Format, quiet: bool) -> int:
+    """Follow it where it goes on; else what `engine.resume` does, on the cluster."""
+    from tidegate.cli.following import drive
+
+    if run.state == "running":
+        return drive(store, run, cluster_of(run), output, quiet)
+    if run.state == "succeeded":
+        raise StoreError(f"run {run.id} succeeded: nothing is left to do")
+    return _sent_again(store, run, "", None, {}, "", output, quiet)
+
+
+def _sent_again(
+    store: Store,
+    run: RunRecord,
+    task: str,
+    changed: Pipeline | None,
+    given: dict[str, Any],
+    command: str,
+    output: Format,
+    quiet: bool,
+) -> int:
+    from tidegate.cli import sending
+
+    if run.state == "running":
+        raise StoreError(f"run {run.id} is still running: `tidegate cancel {run.id}` first")
+    job = replace(sending.job_again(run, changed, given, command), again=task)
+    return sending.start(store, job, output, quiet, detach=False)

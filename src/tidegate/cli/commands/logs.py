@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import completing, options
+from tidegate.cli.clusters import cluster_of, copy_log, fresh, is_remote
 from tidegate.cli.failures import CommandError
 from tidegate.cli.references import find_run, find_task, open_store
 from tidegate.cli.terminal import stderr
@@ -46,6 +47,9 @@ def logs(
             _contents([t for t in record.tasks if t.log])
             return
         found = _begun(opened, record, task) if follow else find_task(record, task)
+        if is_remote(record) and not _exists(found.log):
+            _from_cluster(record, found, tail, follow)
+            return
         if found.cached_from and not _exists(found.log):
             found = find_task(find_run(opened, found.cached_from), found.path)
         if not _exists(found.log) and not follow:
@@ -58,6 +62,24 @@ def logs(
             return opened.runs.task(found.run, found.path).state not in ("pending", "running", "waiting")
 
         _print(lambda: opened.runs.task(found.run, found.path).log, tail, ended if follow else None)
+
+
+def _from_cluster(run: RunRecord, task: TaskRecord, tail: int, follow: bool) -> None:
+    """The log as the cluster has it; of a task that ended it is kept in the store, since pods go."""
+    if task.state in ("cached", "skipped", "pending"):
+        raise CommandError(f"task {task.path} of run {run.id} has no log", found=f"it is {task.state}")
+    cluster = cluster_of(run)
+    pod = cluster.observe(run).pods.get(task.path, "")
+    if task.state not in ("running", "waiting"):
+        copy_log(cluster, run, task, pod)
+        _print(lambda: task.log, tail, None)
+        return
+    pieces = cluster.log(run, task, pod, follow)
+    if tail and not follow:
+        pieces = iter(b"".join(pieces).splitlines(keepends=True)[-tail:])
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
 
 def _begun(store: Store, run: RunRecord, task: str) -> TaskRecord:
@@ -73,7 +95,7 @@ def _begun(store: Store, run: RunRecord, task: str) -> TaskRecord:
             stderr().print(f"waiting for a task {task!r} of run {run.id} to begin")
             waits = True
         time.sleep(_LOOK_SECONDS)
-        run = store.runs.get(run.id)
+        run = fresh(store, store.runs.get(run.id))
 
 
 def _exists(path: str) -> bool:

@@ -12,6 +12,7 @@ import typer
 
 from tidegate.cli import dates, inputs, options
 from tidegate.cli.output import Format, emit
+from tidegate.cli.where import Engine, Where
 
 if TYPE_CHECKING:
     from tidegate.cli.dry_run import Foreseen
@@ -24,6 +25,9 @@ tidegate run pipeline.py:nightly -p rows=1000 -p 'splits={"train": 4}'
 tidegate run my.package:pipeline -f params.yaml
 tidegate run pipeline.yaml                     compiled by kfp, or here
 tidegate run pipeline.py --dry-run             what is cached, and why not
+tidegate run pipeline.py --on argo --namespace ml
+tidegate run pipeline.py --on kubeflow --experiment nightly
+tidegate run pipeline.py --on argo --dry-run   the manifests, as sent
 tidegate run pipeline.py -o json > result.json
 """,
 }
@@ -54,18 +58,44 @@ def run(
     secrets: Annotated[
         Path | None, typer.Option("--secrets", metavar="FILE", help="Secrets and config maps that tasks ask for.")
     ] = None,
+    on: Annotated[
+        Engine, typer.Option("--on", metavar="ENGINE", help="local, argo (Argo Workflows) or kubeflow.")
+    ] = Engine.LOCAL,
+    namespace: Annotated[str, typer.Option("--namespace", metavar="NAME", help="On a cluster: where it runs.")] = "",
+    context: Annotated[str, typer.Option("--context", metavar="NAME", help="Which cluster, by kubeconfig.")] = "",
+    service_account: Annotated[
+        str, typer.Option("--service-account", metavar="NAME", help="On a cluster: whom its pods run as.")
+    ] = "",
+    host: Annotated[
+        str, typer.Option("--host", metavar="URL", help="Kubeflow's address [default: $KF_PIPELINES_ENDPOINT].")
+    ] = "",
+    experiment: Annotated[
+        str, typer.Option("--experiment", metavar="NAME", help="Kubeflow's experiment [default: Default].")
+    ] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="On a cluster: send it and return.")] = False,
     store: options.Store = None,
     output: options.Output = Format.TABLE,
     quiet: options.Quiet = False,
 ) -> None:
     """Independent tasks run at the same time; what was computed before, from the same code and inputs, comes from the
     cache. Ctrl-C cancels and keeps what is done; Ctrl-C again stops at once; `tidegate resume` continues.
+
+    With --on it runs on a cluster, as your kubeconfig reaches it, and is followed here; Ctrl-C stops following (the run
+    goes on; `tidegate resume` follows it again, `tidegate cancel` stops it). What cannot run there is refused before
+    anything is sent.
     """
     from tidegate.cli.commands.pipelines import load
     from tidegate.cli.references import open_store
     from tidegate.local import engine
 
     given = inputs.given(parameters or [], file)
+    where = Where(on, context, namespace, host, experiment, service_account)
+    where.check()
+    if on is not Engine.LOCAL:
+        unused = {"--cache-after": cache_after, "--max-tasks": max_tasks, "--secrets": secrets}
+        raise typer.Exit(
+            _remote(pipeline, given, where, not no_cache, name, dry_run, detach, unused, store, output, quiet)
+        )
     after = dates.moment(cache_after, time.time(), "--cache-after") if cache_after else None
     with open_store(store) as opened:
         loaded = load(pipeline, store)
@@ -92,6 +122,36 @@ def run(
             quiet,
         )
     raise typer.Exit(code)
+
+
+def _remote(
+    pipeline: str,
+    given: dict[str, Any],
+    where: Where,
+    caching: bool,
+    name: str,
+    dry_run: bool,
+    detach: bool,
+    unused: dict[str, Any],
+    store: Path | None,
+    output: Format,
+    quiet: bool,
+) -> int:
+    from tidegate.cli import sending
+    from tidegate.cli.commands.pipelines import load
+    from tidegate.cli.failures import CommandError
+    from tidegate.cli.references import open_store
+
+    for option, value in unused.items():
+        if value:
+            raise CommandError(f"{option} means nothing with --on {where.engine}: it is about runs on this machine")
+    command = shlex.join(["tidegate", *sys.argv[1:]])
+    job = sending.Job(load(pipeline, store), given, where, caching, name, command)
+    if dry_run:
+        sending.show(job)
+        return 0
+    with open_store(store) as opened:
+        return sending.start(opened, job, output, quiet, detach)
 
 
 def _foresee(loaded: Any, given: dict[str, Any], store: Any, caching: bool, after: float | None) -> list[Foreseen]:

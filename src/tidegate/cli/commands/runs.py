@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import options, plain
+from tidegate.cli.clusters import all_fresh
 from tidegate.cli.output import Format, emit
 from tidegate.cli.references import find_run, open_store
 from tidegate.cli.views import runs as view
@@ -34,9 +35,12 @@ def runs(
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 20,
     output: options.Output = Format.TABLE,
 ) -> None:
-    """Newest first. A run that says `interrupted` lost its engine; `tidegate resume` continues it."""
+    """Newest first, those on this machine and those on clusters (`-o wide` says where). A run that says `interrupted`
+    lost its engine; `tidegate resume` continues it.
+    """
     with open_store(store, make=False) as opened:
-        records = [r for r in opened.runs.listing(pipeline) if not state or r.state == state][:limit]
+        listed = all_fresh(opened, opened.runs.listing(pipeline))
+        records = [r for r in listed if not state or r.state == state][:limit]
     emit(
         output,
         lambda: [plain.run(record) for record in records],
