@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,21 @@ _PYTHONS = ("python", "python3")
 def parse(command: Sequence[str]) -> Program:
     """What `command` (command and args, joined) asks for."""
     return _function(tuple(command)) or _python(tuple(command)) or Verbatim(tuple(command))
+
+
+def described(program: Program, folder: str) -> dict[str, Any]:
+    """The program as `daemon.child.perform` takes it. `folder`: where a Function's source goes, as a module."""
+    match program:
+        case Function(source=source, args=args):
+            return {"kind": "kfp", "source": source, "args": args, "folder": folder}
+        case Module(name=name, args=args):
+            return {"kind": "module", "name": name, "args": args}
+        case Script(path=path, args=args):
+            return {"kind": "script", "name": path, "args": args}
+        case Code(source=source, args=args):
+            return {"kind": "code", "source": source, "args": args}
+        case Verbatim(command=command):
+            return {"kind": "exec", "args": command}
 
 
 def _function(command: tuple[str, ...]) -> Function | None:

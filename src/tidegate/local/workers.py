@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.local import connection, environments, overlays
-from tidegate.local.bootstrap import Code, Function, Module, Program, Script, Verbatim, parse
+from tidegate.local.bootstrap import Function, Verbatim, described, parse
 from tidegate.local.connection import Connection, NoWorker, Unfit, WorkerLost
 from tidegate.local.daemon import processes
 from tidegate.local.environments import Environment, NoEnvironment
@@ -146,7 +146,7 @@ class Workers:
             env |= {"PIP_TARGET": packages, "PYTHONPATH": packages, "PATH": f"{packages}/bin{os.pathsep}{env['PATH']}"}
         changed = {name for name, value in execution.env.items() if environment.env.get(name) != value}
         return {
-            "program": _described(program, execution.workdir),
+            "program": described(program, f"{execution.workdir}.code"),
             "env": env,
             "cwd": str(execution.workdir),
             "log": str(execution.log),
@@ -224,21 +224,6 @@ def _idle_seconds(said: str) -> float:
         return float(said or _IDLE)
     except ValueError:
         raise SettingsError(f"TIDEGATE_WORKERS_IDLE: expected seconds, found {said!r}") from None
-
-
-def _described(program: Program, workdir: Path) -> dict[str, Any]:
-    match program:
-        case Function(source=source, args=args):
-            folder = workdir.with_name(f"{workdir.name}.code")
-            return {"kind": "kfp", "source": source, "args": args, "folder": str(folder)}
-        case Module(name=name, args=args):
-            return {"kind": "module", "name": name, "args": args}
-        case Script(path=path, args=args):
-            return {"kind": "script", "name": path, "args": args}
-        case Code(source=source, args=args):
-            return {"kind": "code", "source": source, "args": args}
-        case Verbatim(command=command):
-            return {"kind": "exec", "args": command}
 
 
 def _outcome(said: Mapping[str, Any], details: Mapping[str, str]) -> Outcome:

@@ -34,7 +34,7 @@ def become(line: socket.socket, zygote: int, ours: Sequence[int]) -> NoReturn:
         _part(zygote, ours)
         task = _next(line)
         _settle(task)
-        code = _perform(task["program"], line)
+        code = perform(task["program"], line)
     except EOFError:
         code = 0  # the zygote needs us no more
     except BaseException as error:
@@ -84,8 +84,8 @@ def _settle(task: Mapping[str, Any]) -> None:
         sys.path.insert(0, overlay)
 
 
-def _perform(program: Mapping[str, Any], report: socket.socket) -> int:
-    """Run the program as the interpreter would run it; its exit status."""
+def perform(program: Mapping[str, Any], report: socket.socket) -> int:
+    """Run the program as the interpreter would run it; its exit status. What it raised goes to `report`, in a line."""
     kind, args = program["kind"], list(program["args"])
     if kind == "exec":
         return _exec(args, report)
