@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "src/tidegate/environments"
+IMAGES = "../../../images/locks"
 LOCKS = {  # lock: (its inputs, locks that it must agree with)
     "control": (["control.in"], []),
     "dev": (["control.in", "dev.in"], ["control"]),
@@ -14,6 +15,8 @@ LOCKS = {  # lock: (its inputs, locks that it must agree with)
     "serving": (["serving.in"], []),
     "test": (["test.in"], ["components"]),
     "uv": (["uv.in"], ["control"]),
+    f"{IMAGES}/build": ([f"{IMAGES}/build.in"], []),
+    f"{IMAGES}/components-gpu": ([f"{IMAGES}/components-gpu.in"], ["components"]),
 }
 
 
