@@ -67,6 +67,15 @@ def largest(memory: Distributions) -> tuple[str, float, float, float]:
     return name, one, other, abs(other - one)
 
 
+def named(memory: Distributions, name: str) -> str:
+    """A bin as people read it: a category by its name, a numeric bin by its bounds."""
+    if not memory.bounds or not name.isdigit() or len(memory.bounds) >= MOST_BINS:
+        return name
+    at, bounds = int(name), memory.bounds
+    low = f"{bounds[at - 1]:g}" if at > 0 else "-inf"
+    return f"({low}, {bounds[at]:g}]" if at < len(bounds) else f"(above {bounds[-1]:g})"
+
+
 def _bin(
     guess: Pair, pair: tuple[Pair, Pair], wealth: tuple[float, float, float], bound: float, limit: float
 ) -> tuple[float, float, float]:

@@ -39,20 +39,20 @@ def grown(evidence: Iterable[Evidence], age: float, keep: bool = False) -> tuple
     return tuple(_restarted(each, age, keep) for each in evidence)
 
 
-def needed(plan: RolloutPlan) -> tuple[float, float]:
+def needed(plan: RolloutPlan, found: Sequence[Rule]) -> tuple[float, float]:
     """E-values at which a requirement rolls back, and lets the rollout go on.
 
     Any of m requirements may roll back, so each has its share of the bound: m / alpha. To go on all must be refuted to
     be bad, and that happens while one of them is bad with probability at most beta, however many there are
     (intersection-union; Berger, Multiparameter hypothesis testing and acceptance sampling, Technometrics 1982).
     """
-    deciding = sum(rule.rolls_back and rule.bounded for rule in rules(plan))
+    deciding = sum(rule.rolls_back and rule.bounded for rule in found)
     return max(deciding, 1) / plan.bounds.false_rollback, 1 / plan.bounds.false_promotion
 
 
 def broken(plan: RolloutPlan, found: Sequence[Rule], evidence: Sequence[Evidence]) -> Rule | None:
     """The requirement that the new model breaks, where one is."""
-    least = needed(plan)[0]
+    least = needed(plan, found)[0]
     for rule, each in zip(found, evidence, strict=True):
         if rule.rolls_back and refutes_good(rule, each, least):
             return rule
