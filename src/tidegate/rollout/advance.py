@@ -63,8 +63,7 @@ def advance(plan: RolloutPlan, state: State, observation: Observation, now: floa
         state = replace(state, evidence=initial(plan))  # the plan was edited: what was seen answers another question
     seen = Seen(plan, observation, found, now if isfinite(now) else state.clock)
     held = phases.held(seen, state)
-    state, stepped = _ticked(plan, state, seen.now, bool(held))
-    state = counting.counted(seen, state, stepped)
+    state = counting.counted(seen, state, _age(plan, state, seen.now, bool(held)))
     state = _told(seen, state)
     state = _commanded(seen, state)
     if (state.uri, state.digest) != (plan.model.uri, plan.model.digest) and phases.may_go_back(state):
@@ -78,16 +77,16 @@ def advance(plan: RolloutPlan, state: State, observation: Observation, now: floa
     return state, Wait(state.reason)
 
 
-def _ticked(plan: RolloutPlan, state: State, now: float, held: bool) -> tuple[State, bool]:
-    """With the time since the last turn, and whether the clock ran backwards.
+def _age(plan: RolloutPlan, state: State, now: float, held: bool) -> float:
+    """With the time since the last turn.
 
     A gap that nobody watched (a driver that was down, a clock set forward) counts as a short one: silence that nobody
-    listened to condemns no model. Time that somebody holds the rollout does not count at all.
+    listened to condemns no model. A clock that is set back costs nothing; time that somebody holds the rollout does not
+    count at all.
     """
     gap = now - state.clock
     most = max(UNWATCHED, plan.deadlines.evidence_seconds / 2)
-    passed = 0.0 if held or gap < 0 else min(gap, most)
-    return replace(state, clock=now, age=state.age + passed), gap < 0
+    return state.age + (0.0 if held or gap < 0 else min(gap, most))
 
 
 def _told(seen: Seen, state: State) -> State:

@@ -72,26 +72,33 @@ def two_sample(stable: Pair, canary: Pair, alternative: Pair, margin: float, abo
 def nearest(a: float, b: float, n_a: float, n_b: float, margin: float) -> float:
     """The x that minimises n_a KL(a | x) + n_b KL(b | x + margin): the null hypothesis' nearest point on its edge.
 
-    Newton's method on the derivative, kept in a bracket: the sum is convex in x.
+    The sum is convex; its derivative times x (1 - x) y (1 - y), y = x + margin, is the cubic of Farrington & Manning
+    (Statistics in Medicine 1990). Newton's method in a bracket finds its only root between a and b - margin.
     """
-    low, high = max(0.0, -margin) + TINY / 2, min(1.0, 1.0 - margin) - TINY / 2
-    low, high = max(low, min(a, b - margin, high)), min(high, max(a, b - margin, low))
-    x = (n_a * a + n_b * (b - margin)) / (n_a + n_b)
+    least, most = max(0.0, -margin) + TINY / 2, min(1.0, 1.0 - margin) - TINY / 2
+    shifted = b - margin
+    low, high = (a, shifted) if a < shifted else (shifted, a)
+    low, high = min(max(low, least), most), max(min(high, most), least)
+    total, gap = n_a + n_b, margin * (1 - margin)
+    w_a, w_b = n_a / total, n_b / total
+    c2 = w_a * (1 - 2 * margin + a) + w_b * (1 + shifted)
+    c1 = w_a * (gap - a * (1 - 2 * margin)) - w_b * shifted
+    c0 = -w_a * a * gap
+    x = w_a * a + w_b * shifted
     for _ in range(60):
-        x = x if low < x < high else (low + high) / 2
-        y = x + margin
-        vx, vy = x * (1 - x), y * (1 - y)
-        slope = n_a * (x - a) / vx + n_b * (y - b) / vy
-        if slope > 0:
+        if not low < x < high:
+            x = (low + high) / 2
+        value = ((c2 - x) * x + c1) * x + c0
+        if value > 0:
             high = x
         else:
             low = x
-        curve = n_a * (a / (x * x) + (1 - a) / (1 - x) ** 2) + n_b * (b / (y * y) + (1 - b) / (1 - y) ** 2)
-        step = slope / curve
+        slope = (2 * c2 - 3 * x) * x + c1
+        step = value / slope if slope else high - low
         x -= step
-        if abs(step) < 1e-12 or high - low < 1e-13:
+        if -1e-12 < step < 1e-12 or high - low < 1e-12:
             break
-    return min(max(x, low), high)
+    return low if x < low else high if x > high else x
 
 
 def odds(rate: float, factor: float) -> float:

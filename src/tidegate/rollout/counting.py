@@ -14,13 +14,14 @@ from tidegate.rollout.windows import size
 _WEIGHING = (Phase.PROGRESSING, Phase.SWITCHED, Phase.RECORDING)
 
 
-def counted(seen: Seen, state: State, stepped: bool) -> State:
+def counted(seen: Seen, state: State, age: float) -> State:
     """With what was newly counted since the last turn; before the trial begins only the stable model's is of use."""
+    stepped = seen.now < state.clock
     ledger, gained = windows.read(state.ledger, seen.observation.series, seen.plan.model.version, stepped)
     weighing = state.phase in _WEIGHING
     if not weighing:
         gained = {place: value for place, value in gained.items() if place[0] != CANARY}
-    pending, found = windows.compare(state.pending, gained, state.age)
+    pending, found = windows.compare(state.pending, gained, age)
     answered = max(
         (
             size(value)
@@ -29,12 +30,14 @@ def counted(seen: Seen, state: State, stepped: bool) -> State:
         ),
         default=0.0,
     )
-    evidence = weigh(state, seen.rules, found, strategies.laxity(seen.plan, state)) if found else state.evidence
+    evidence = weigh(state, seen.rules, found, strategies.laxity(seen.plan, state), age) if found else state.evidence
     return replace(
         state,
+        clock=seen.now,
+        age=age,
         ledger=ledger,
         pending=pending,
         evidence=evidence,
         requests=state.requests + answered,
-        active=state.age if answered else state.active,
+        active=age if answered else state.active,
     )

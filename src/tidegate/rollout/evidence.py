@@ -19,7 +19,9 @@ def initial(plan: RolloutPlan) -> tuple[Evidence, ...]:
     return tuple(_fresh(rule) for rule in rules(plan))
 
 
-def weigh(state: State, found: Sequence[Rule], windows: Iterable[Window], wide: float) -> tuple[Evidence, ...]:
+def weigh(
+    state: State, found: Sequence[Rule], windows: Iterable[Window], wide: float, age: float
+) -> tuple[Evidence, ...]:
     """The evidence after further windows. `wide`: how much laxer than the bound the next weight may be tested."""
     by_place: dict[tuple[str, str], list[Window]] = {}
     for window in windows:
@@ -29,7 +31,7 @@ def weigh(state: State, found: Sequence[Rule], windows: Iterable[Window], wide: 
     after = []
     for rule, evidence in zip(found, state.evidence, strict=True):
         for window in by_place.get((rule.measure, rule.slice), ()):
-            evidence = _weighed(rule, evidence, window, wide, state.age)
+            evidence = _weighed(rule, evidence, window, wide, age)
         after.append(evidence)
     return tuple(after)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from tidegate.rollout.plan import Requirement, RolloutPlan, Slice
@@ -79,35 +80,34 @@ def rule(requirement: Requirement) -> Rule:
     relative = requirement.versus_stable is not None
     margin = requirement.versus_stable.margin if requirement.versus_stable else 0.0
     most, least = requirement.at_most, requirement.at_least
-    bound = margin if relative else most if most is not None else least if least is not None else 0.0
-    base = Rule(
-        requirement.name, "errors", "errors", slice_key(requirement.slice), relative, bound,
-        requirement.decides != "promote", requirement.decides != "rollBack",
+    given = most if most is not None else least if least is not None else 0.0
+    made = partial(
+        Rule, requirement.name, slice=slice_key(requirement.slice), rolls_back=requirement.decides != "promote",
+        promotes=requirement.decides != "rollBack",
     )  # fmt: skip
     if latency := requirement.latency:
         share = 1 - latency.quantile
-        return replace(
-            base, kind="latency", measure="latency", quantile=latency.quantile, bound=0.0 if relative else share,
-            seconds=0.0 if relative else bound, slower=margin,
+        return made(
+            kind="latency", measure="latency", relative=relative, bound=0.0 if relative else share,
+            quantile=latency.quantile, seconds=0.0 if relative else given, slower=margin,
         )  # fmt: skip
     if requirement.agreement:
-        return replace(
-            base, kind="agreement", measure="agreement", relative=False, bound=margin if relative else 1 - bound
-        )
+        bound = margin if relative else 1 - given
+        return made(kind="agreement", measure="agreement", relative=False, bound=bound)
+    bound = margin if relative else given
     if drift := requirement.prediction_drift:
-        return replace(base, kind="drift", measure=f"prediction/{drift.output}", relative=True)
+        return made(kind="drift", measure=f"prediction/{drift.output}", relative=True, bound=bound)
+    sign = -1 if most is not None else 1
     if query := requirement.prometheus:
-        sign = -1 if relative or most is not None else 1
-        return replace(base, kind="query", measure=f"query/{requirement.name}", samples=query.samples, sign=sign)
+        sign = -1 if relative else sign
+        measure = f"query/{requirement.name}"
+        return made(kind="query", measure=measure, relative=relative, bound=bound, samples=query.samples, sign=sign)
     if reward := requirement.reward:
         low, high = reward.least, reward.most
-        scale = high - low
-        scaled = bound / scale if relative else (bound - low) / scale
-        sign = -1 if most is not None else 1
-        return replace(
-            base, kind="reward", measure=f"reward/{reward.name}", bound=scaled, low=low, high=high, sign=sign
-        )
-    return base
+        bound = margin / (high - low) if relative else (given - low) / (high - low)
+        measure = f"reward/{reward.name}"
+        return made(kind="reward", measure=measure, relative=relative, bound=bound, low=low, high=high, sign=sign)
+    return made(kind="errors", measure="errors", relative=relative, bound=bound)
 
 
 def slice_key(part: Slice | None) -> str:

@@ -144,15 +144,17 @@ def _kept(rule: Rule, memory: Shares, window: Window, counts: Counts | None) -> 
     after = memory
     if rule.kind == "latency":
         after = _kept_buckets(after, window)
-    stable, canary = (counts.stable, counts.surely) if counts else ((0.0, 0.0), (0.0, 0.0))
-    if stable[1] <= 0 and canary[1] <= 0:
+    if counts is None:
         return after
-    return replace(
-        after,
-        stable_recent=remembered(after.stable_recent, *stable),
-        canary_recent=remembered(after.canary_recent, *canary),
-        stable_whole=(after.stable_whole[0] + stable[0], after.stable_whole[1] + stable[1]),
-        canary_whole=(after.canary_whole[0] + canary[0], after.canary_whole[1] + canary[1]),
+    (h_s, n_s), (h_c, n_c) = counts.stable, counts.surely
+    return Shares(
+        remembered(after.stable_recent, h_s, n_s),
+        remembered(after.canary_recent, h_c, n_c),
+        (after.stable_whole[0] + h_s, after.stable_whole[1] + n_s),
+        (after.canary_whole[0] + h_c, after.canary_whole[1] + n_c),
+        after.bounds,
+        after.stable_counts,
+        after.canary_counts,
     )
 
 
@@ -169,4 +171,5 @@ def _kept_buckets(memory: Shares, window: Window) -> Shares:
             stable = tuple([each * (20_000 / total) for each in stable])
     if isinstance(mine, Histogram) and mine.bounds == bounds:
         canary = tuple([a + b for a, b in zip(canary, mine.counts, strict=True)])
-    return replace(memory, stable_counts=stable, canary_counts=canary)
+    recent, whole = (memory.stable_recent, memory.canary_recent), (memory.stable_whole, memory.canary_whole)
+    return Shares(*recent, *whole, bounds, stable, canary)

@@ -60,13 +60,6 @@ def verdicts(plan: RolloutPlan, state: State) -> tuple[Verdict, ...]:
 def _verdict(rule: Rule, evidence: Evidence, breaks_at: float, holds_at: float) -> Verdict:
     value, interval, stable, canary = _measured(rule, evidence)
     memory = evidence.memory
-    bound = (
-        rule.bound * (rule.high - rule.low) + (0.0 if rule.relative else rule.low)
-        if rule.kind == "reward"
-        else rule.bound
-    )
-    if rule.kind == "reward" and rule.relative:
-        bound = -bound  # a mean may be lower by the margin: the difference is at least that
     counts = memory.canary_counts if isinstance(memory, Shares) else ()
     return Verdict(
         name=rule.name,
@@ -86,9 +79,7 @@ def _verdict(rule: Rule, evidence: Evidence, breaks_at: float, holds_at: float) 
         broken=rule.rolls_back and refutes_good(rule, evidence, breaks_at),
         shown=refutes_bad(rule, evidence, holds_at),
         at_least=rule.kind in ("reward", "query") and rule.sign > 0,
-        quantile=quantile_bound(memory.bounds, counts, rule.quantile)
-        if isinstance(memory, Shares) and counts
-        else None,
+        quantile=quantile_bound(memory.bounds, counts, rule.quantile) if isinstance(memory, Shares) else None,
         where=drift.named(memory, drift.largest(memory)[0]) if isinstance(memory, Distributions) else "",
     )
 

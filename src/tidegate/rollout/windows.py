@@ -26,6 +26,10 @@ class SeriesKey(NamedTuple):
     version: str
 
 
+Place = tuple[str, str, str]
+"""(role, measure, slice)"""
+
+
 class Last(NamedTuple):
     """What a series stood at when it was last read."""
 
@@ -56,14 +60,14 @@ class Window:
 
 def read(
     ledger: Mapping[SeriesKey, Last], series: Iterable[Series], version: str, stepped: bool
-) -> tuple[dict[SeriesKey, Last], dict[tuple[str, str, str], Value]]:
+) -> tuple[dict[SeriesKey, Last], dict[Place, Value]]:
     """The new ledger, and what was newly counted by (role, measure, slice).
 
     `version`: the new model's; figures that name another for the canary, or this one for stable, are not counted.
     `stepped`: the clock ran backwards since the last reading, so a gauge's time says nothing.
     """
     known = dict(ledger)
-    gained: dict[tuple[str, str, str], Value] = {}
+    gained: dict[Place, Value] = {}
     for each in series:
         if each.role not in (STABLE, CANARY) or not _sound(each.value) or not _meant(each, version):
             continue
@@ -82,28 +86,31 @@ def read(
 
 
 def compare(
-    pending: tuple[Pending, ...], gained: Mapping[tuple[str, str, str], Value], age: float
+    pending: tuple[Pending, ...], gained: Mapping[Place, Value], age: float
 ) -> tuple[tuple[Pending, ...], list[Window]]:
     """Windows in which both roles counted, those whose other role did not come in time, and what still waits."""
-    waiting: dict[tuple[str, str, str], Pending] = {(p.role, p.measure, p.slice): p for p in pending}
-    for (role, measure, part), value in gained.items():
-        before = waiting.get((role, measure, part))
-        if before is None:
-            waiting[role, measure, part] = Pending(role, measure, part, age, value)
-        else:
-            waiting[role, measure, part] = Pending(role, measure, part, before.since, added(before.value, value))
+    since: dict[Place, float] = {}
+    if pending:
+        since = {(p.role, p.measure, p.slice): p.since for p in pending}
+        waiting: dict[Place, Value] = {(p.role, p.measure, p.slice): p.value for p in pending}
+        for place, value in gained.items():
+            before = waiting.get(place)
+            waiting[place] = value if before is None else added(before, value)
+        gained = waiting
     kept: list[Pending] = []
     windows: list[Window] = []
-    for (role, measure, part), mine in waiting.items():
-        other = waiting.get((CANARY if role == STABLE else STABLE, measure, part))
+    for place, mine in gained.items():
+        role, measure, part = place
+        other = gained.get((CANARY if role == STABLE else STABLE, measure, part))
         if other is not None:
             if role == CANARY:
-                windows.append(Window(measure, part, other.value, mine.value))
-        elif age - mine.since >= PATIENCE or isinstance(mine.value, Gauge):
-            alone = Window(measure, part, mine.value) if role == STABLE else Window(measure, part, None, mine.value)
-            windows.append(alone)
+                windows.append(Window(measure, part, other, mine))
+            continue
+        began = since.get(place, age)
+        if age - began < PATIENCE and not isinstance(mine, Gauge):
+            kept.append(Pending(role, measure, part, began, mine))
         else:
-            kept.append(mine)
+            windows.append(Window(measure, part, mine, None) if role == STABLE else Window(measure, part, None, mine))
     return tuple(kept), windows
 
 
