@@ -51,6 +51,11 @@ def key_of(parts: Mapping[str, str], custom: str = "") -> str:
     return _digest(dict(parts))
 
 
+def identity(artifact: Artifact) -> str:
+    """What an artifact is to a cache key, as a digest; where it lies counts only where its content is not known."""
+    return _digest(_identity(artifact))
+
+
 def _identity(artifact: Artifact) -> list[Any]:
     where = artifact.digest or artifact.uri
     return [where, artifact.schema_title, artifact.schema_version, artifact.instance_schema, dict(artifact.metadata)]

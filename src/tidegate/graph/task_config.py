@@ -48,7 +48,7 @@ def split(
 
 
 def quantities(said: Any) -> dict[str, dict[str, str]]:
-    """The IR's ResourceSpec as Kubernetes has it: `limits` and `requests`; cores and GB of kfp 2.0 betas are read too."""
+    """The IR's ResourceSpec as Kubernetes has it: `limits` and `requests`; of kfp 2.0 betas, cores and GB."""
     limits = {
         "cpu": said.resource_cpu_limit or _written(said.cpu_limit),
         "memory": said.resource_memory_limit or _written(said.memory_limit, "G"),

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from tidegate.graph import placeholders
-from tidegate.graph.model import Binding, Component, Constant, Dag, FinalStatus, FromInput, FromTask, Parameter, Task
-from tidegate.graph.resources import bytes_of, cores_of, count_of
+from tidegate.graph.model import Binding, Component, Constant, Dag, FinalStatus, FromInput, FromTask, Task
+from tidegate.graph.tasks import UnresolvedError, defaults, fitted
 from tidegate.graph.values import final_status, pick
-from tidegate.graph.work import Artifact, Container, Importer, Outputs, Work
+from tidegate.graph.work import Artifact, Outputs
 from tidegate.local.events import TaskState
 from tidegate.local.state import Inputs, Node, join
-from tidegate.spec.values import ValueMismatchError, fit, typed
+from tidegate.spec.values import ValueMismatchError, typed
 
 
 class Nodes(Protocol):
     def __getitem__(self, path: str) -> Node: ...
-
-
-class UnresolvedError(Exception):
-    """An input that should be there and is not, or is not what it should be: the task fails."""
 
 
 def resolve(task: Task, dag: Node, nodes: Nodes, names: Mapping[str, str]) -> Inputs:
@@ -46,16 +41,11 @@ def resolve(task: Task, dag: Node, nodes: Nodes, names: Mapping[str, str]) -> In
             parameters[name] = value
             quoting.append(name)
         else:
-            parameters[name] = _fitted(name, value, declared)
+            parameters[name] = fitted(name, value, declared)
     for name in quoting:
         value = placeholders.constant(parameters[name], parameters, names)
-        parameters[name] = _fitted(name, value, component.parameters.get(name))
-    item = task.iteration.item if task.iteration is not None else ""
-    for name, declared in component.parameters.items():
-        if declared.type == "TASK_CONFIG" and component.task_config is not None:
-            parameters[name] = dict(component.task_config)
-        elif name not in parameters and name != item and declared.has_default:
-            parameters[name] = declared.default
+        parameters[name] = fitted(name, value, component.parameters.get(name))
+    parameters |= defaults(component, parameters, task.iteration.item if task.iteration is not None else "")
     artifacts: dict[str, tuple[Artifact, ...]] = {}
     for name, binding in task.artifacts.items():
         found = _artifacts(binding, dag, nodes)
@@ -75,58 +65,6 @@ def settings(task: Task, dag: Node, nodes: Nodes, names: Mapping[str, str]) -> d
             raise _missing(name, binding, dag, nodes)
         found[name] = value
     return found
-
-
-def work(path: str, task: Task, given: Inputs, names: Mapping[str, str], settings: Mapping[str, Any]) -> Work:
-    """A leaf task as something to run. Image, environment and resources may quote the task's inputs.
-
-    `settings`: see the function of that name. Raises: UnresolvedError, placeholders.PlaceholderError.
-    """
-    component = task.component
-    executor = component.body
-    assert not isinstance(executor, Dag)
-    said = {"inputs": {"parameterValues": {**given.parameters, **settings}}}
-    names = {**names, "pipeline_task_name": task.name}
-
-    def filled(text: str) -> str:
-        return placeholders.substitute(text, said, names)
-
-    if isinstance(executor, Container):
-        executor = replace(
-            executor,
-            image=filled(executor.image),
-            env={key: filled(value) for key, value in executor.env.items()},
-            env_from=tuple(replace(each, name=filled(each.name)) for each in executor.env_from),
-        )
-        if component.resources is not None:
-            try:
-                executor = replace(
-                    executor,
-                    cpu=cores_of(filled(component.resources.cpu)),
-                    memory=bytes_of(filled(component.resources.memory)),
-                    accelerators=count_of(filled(component.resources.accelerators)),
-                )
-            except (ValueError, OverflowError) as error:
-                raise UnresolvedError(str(error)) from None
-    elif isinstance(executor, Importer):
-        executor = replace(
-            executor,
-            uri=filled(executor.uri),
-            metadata=placeholders.constant(dict(executor.metadata), given.parameters, names),
-        )
-    return Work(
-        path=path,
-        component=component.name,
-        executor=executor,
-        parameters=given.parameters,
-        artifacts=given.artifacts,
-        artifact_lists=frozenset(name for name, each in component.artifacts.items() if each.type.is_list),
-        output_parameters=component.output_parameters,
-        output_artifacts=component.output_artifacts,
-        caching=task.caching,
-        cache_key=task.cache_key,
-        timeout=component.timeout,
-    )
 
 
 def dag_outputs(dag: Dag, path: str, nodes: Nodes, component: Component) -> Outputs:
@@ -182,15 +120,6 @@ def _parameter(name: str, binding: Binding, dag: Node, nodes: Nodes, names: Mapp
         return found
     try:
         return pick(found, binding.path)
-    except ValueMismatchError as error:
-        raise UnresolvedError(f"input {name!r}: {error}") from None
-
-
-def _fitted(name: str, value: Any, declared: Parameter | None) -> Any:
-    if declared is None:
-        return value
-    try:
-        return fit(value, declared.type, declared.literals)
     except ValueMismatchError as error:
         raise UnresolvedError(f"input {name!r}: {error}") from None
 

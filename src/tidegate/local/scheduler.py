@@ -17,7 +17,7 @@ from typing import Any
 
 from immutables import Map
 
-from tidegate.graph import placeholders
+from tidegate.graph import placeholders, tasks
 from tidegate.graph.expressions import ExpressionError
 from tidegate.graph.model import Component, Constant, Dag, Graph, Task
 from tidegate.graph.placeholders import PlaceholderError
@@ -262,7 +262,7 @@ class _Step:
                 self._settle(node, TaskState.SKIPPED, error=f"the condition is false: {task.condition.text}")
                 return
             self._begin(node, task, given, dag)
-        except (resolving.UnresolvedError, ValueMismatchError, ExpressionError, PlaceholderError) as error:
+        except (tasks.UnresolvedError, ValueMismatchError, ExpressionError, PlaceholderError) as error:
             self._settle(node, TaskState.FAILED, error=str(error))
 
     def _begin(self, node: Node, task: Task, given: Inputs, dag: Node) -> None:
@@ -273,7 +273,7 @@ class _Step:
             self.open_dag(node.path, node.kind, task, node.parent, body, given, node.exit)
         else:
             settings = resolving.settings(task, dag, self.nodes, self.state.names) if task.settings else {}
-            work = resolving.work(node.path, task, given, self.state.names, settings)
+            work = tasks.work(node.path, task, given.parameters, given.artifacts, self.state.names, settings)
             if refusal := capacity.refusal(work, self.state.capacity):
                 self._settle(replace(node, work=work), TaskState.FAILED, error=refusal)
             else:
