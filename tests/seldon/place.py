@@ -19,7 +19,7 @@ OLD, NEW = "s3://models/flights/1", "s3://models/flights/2"
 
 
 def predictor(uri: str = OLD, **more: Any) -> Json:
-    container = {"name": "classifier", "image": "serving:1", "env": [{"name": "MLSERVER_MODEL_URI", "value": uri}]}
+    container = {"name": "classifier", "image": "serving:1", "env": [{"name": "MODEL_URI", "value": uri}]}
     made = {
         "name": "default",
         "replicas": 1,

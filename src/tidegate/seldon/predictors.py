@@ -17,9 +17,10 @@ Predictor = Mapping[str, Any]
 
 IMAGE = "docker://"
 """A model that is an image, as Seldon's Python wrapper makes them: `docker://registry/name:tag`."""
-MODEL_URI = "MLSERVER_MODEL_URI"
-"""Which variable tells a container of one's own (`graph` without `implementation`) what to load: MLServer's name."""
-MODEL_DIGEST = "TIDEGATE_MODEL_DIGEST"
+MODEL_URI, MODEL_VERSION, MODEL_DIGEST = "MODEL_URI", "MODEL_VERSION", "MODEL_DIGEST"
+"""What tells a container of one's own (`graph` without `implementation`) what to load, as tidegate's server reads it."""
+_URIS = (MODEL_URI, "MLSERVER_MODEL_URI")
+"""The last is plain MLServer's; a container that has it keeps it."""
 ROLE = "tidegate.io/role"
 MODEL = "tidegate.io/model"
 VERSION = "version"
@@ -66,8 +67,9 @@ def model_of(predictor: Predictor, container: str = "") -> str:
     spec = _container(predictor, node["name"])
     if node.get("modelUri"):
         return str(node["modelUri"])
-    named = next((v.get("value", "") for v in (spec or {}).get("env") or [] if v["name"] == MODEL_URI), "")
-    return str(named) or (IMAGE + str(spec["image"]) if spec and spec.get("image") else "")
+    named = {v["name"]: v.get("value", "") for v in (spec or {}).get("env") or []}
+    said = next((str(named[name]) for name in _URIS if named.get(name)), "")
+    return said or (IMAGE + str(spec["image"]) if spec and spec.get("image") else "")
 
 
 def with_model(predictor: Predictor, model: Served, container: str = "") -> dict[str, Any]:
@@ -89,7 +91,8 @@ def with_model(predictor: Predictor, model: Served, container: str = "") -> dict
     elif str(node.get("implementation") or "") not in _OWN:
         node["modelUri"] = model.uri
     elif spec is not None:
-        _set_variable(spec, MODEL_URI, model.uri)
+        there = {v["name"] for v in spec.get("env") or []}
+        _set_variable(spec, next((name for name in _URIS if name in there), MODEL_URI), model.uri)
     else:
         raise PortError(
             f"predictor {predictor['name']}: expected a prepackaged server (graph.implementation) or a container "
@@ -98,6 +101,7 @@ def with_model(predictor: Predictor, model: Served, container: str = "") -> dict
         )
     if spec is not None and str(node.get("implementation") or "") in _OWN:
         _set_variable(spec, MODEL_DIGEST, model.digest)
+        _set_variable(spec, MODEL_VERSION, model.named)
     made["annotations"] = {**(made.get("annotations") or {}), MODEL: model.uri, VERSION: model.named}
     return made
 
