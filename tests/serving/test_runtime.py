@@ -15,7 +15,7 @@ from mlserver.settings import ModelSettings
 from mlserver.types import InferenceRequest, InferenceResponse
 
 from tidegate.serving.runtime import SavedModelRuntime
-from tidegate.serving.settings import Batching, model_settings
+from tidegate.serving.settings import Extras, model_settings
 from tidegate.serving.tensors import BadRequestError, examples_from_features
 
 
@@ -105,11 +105,14 @@ def test_features_of_several_values_and_missing_ones() -> None:
         examples_from_features({"a": ("INT64", [2], [1, 2, 3])})
 
 
-def test_settings_switch_adaptive_batching_on() -> None:
-    plain, batched = model_settings("m", "."), model_settings("m", ".", batching=Batching(32, 0.005))
+def test_settings_say_only_what_is_not_the_default() -> None:
+    plain, told = model_settings("m", "."), model_settings("m", ".", extras=Extras(batch_size=32, slices=("header:a=b",)))
 
-    assert "max_batch_size" not in json.loads(plain)
-    assert json.loads(batched)["max_batch_size"] == 32 and json.loads(batched)["max_batch_time"] == 0.005
+    assert "extra" not in json.loads(plain)["parameters"]
+    extra = json.loads(told)["parameters"]["extra"]
+    assert extra == {"batch_size": 32, "slices": ["header:a=b"]} and Extras.read(extra).batch_size == 32
+    with pytest.raises(ValueError, match="unknown parameters batchsize"):
+        Extras.read({"batchsize": 1})
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:

@@ -6,26 +6,29 @@ feature by its name. The response has the signature's outputs under their names.
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from mlserver import MLModel
-from mlserver.codecs import NumpyCodec, StringCodec
-from mlserver.errors import InferenceError
-from mlserver.types import InferenceRequest, InferenceResponse, MetadataTensor, ResponseOutput
-from mlserver.utils import get_model_uri
+from mlserver.types import MetadataTensor
 
-from tidegate.serving.tensors import EXAMPLES, BadRequestError, examples_from_features, raw_examples
+from tidegate.serving.batching import Answers, Batcher, Rows
+from tidegate.serving.served import Served
+from tidegate.serving.settings import Extras
+from tidegate.serving.tensors import EXAMPLES, BadRequestError, Tensor, examples, features_of
+
+_WARM = (1, 2, 8)  # rows of the answers that are given before the first request
 
 
-class SavedModelRuntime(MLModel):
+class SavedModelRuntime(Served):
     """One loaded SavedModel."""
 
-    async def load(self) -> bool:
-        """Load it and answer nothing once, so that the first request does not pay for the tracing."""
-        folder = Path(await get_model_uri(self._settings))
+    async def open(self, folder: Path, extras: Extras) -> None:
+        """Load it and answer a few samples, so that the first request does not pay for what is done once."""
         place = next((p for p in (folder / "Format-Serving", folder) if (p / "saved_model.pb").is_file()), None)
         if place is None:
             raise FileNotFoundError(
@@ -34,40 +37,54 @@ class SavedModelRuntime(MLModel):
         self._model = tf.saved_model.load(str(place))
         self._call = self._model.signatures["serving_default"]
         (self._input,) = self._call.structured_input_signature[1]
+        self._datatypes = {n: _datatype(s.dtype) for n, s in sorted(self._call.structured_outputs.items())}
         self.inputs = [MetadataTensor(name=EXAMPLES, datatype="BYTES", shape=[-1])]
         self.outputs = [
-            MetadataTensor(
-                name=name, datatype=_datatype(spec.dtype), shape=[-1 if d is None else d for d in spec.shape]
-            )
-            for name, spec in sorted(self._call.structured_outputs.items())
+            MetadataTensor(name=name, datatype=datatype, shape=_shape(self._call.structured_outputs[name]))
+            for name, datatype in self._datatypes.items()
         ]
-        return True
+        self._batcher = Batcher(self._compute, extras.batch_size, extras.longest_queue)
+        sample = _sample(place.parent)
+        for rows in _WARM if sample else ():
+            self._compute([sample] * rows)
 
-    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """Raises: InferenceError (HTTP 400) for a request that does not fit the model."""
+    async def unload(self) -> bool:
+        self._batcher.close()
+        return bool(await super().unload())
+
+    async def infer(self, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
         try:
-            batch = self._examples(payload)
-            results = self._call(**{self._input: tf.constant(batch, tf.string)})
-        except (BadRequestError, tf.errors.InvalidArgumentError) as error:
-            raise InferenceError(str(error)) from None
-        outputs = [_output(name, np.asarray(results[name].numpy())) for name in sorted(results)]
-        return InferenceResponse(id=payload.id, model_name=self.name, model_version=self.version, outputs=outputs)
+            results = await self._batcher.answer(examples(inputs))
+        except tf.errors.InvalidArgumentError as error:
+            raise BadRequestError(str(error)) from None
+        return [_output(name, datatype, results[name]) for name, datatype in self._datatypes.items()]
 
-    def _examples(self, payload: InferenceRequest) -> list[bytes]:
-        inputs = {i.name: i for i in payload.inputs}
-        if set(inputs) == {EXAMPLES}:
-            return raw_examples(_data(inputs[EXAMPLES]))
-        if not inputs:
-            raise BadRequestError("the request has no inputs")
-        return examples_from_features({n: (_text(i.datatype), i.shape, _data(i)) for n, i in inputs.items()})
+    def fields(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Sequence[Any]]:
+        if set(inputs) != {EXAMPLES}:
+            return super().fields(inputs)
+        names = [s.name for s in self.counter.slices if s.kind == "field"]
+        found: dict[str, list[Any]] = {}
+        for example in examples(inputs) if names else ():
+            for name, values in features_of(example, names).items():
+                found.setdefault(name, []).extend(values)
+        return found
+
+    def _compute(self, rows: Rows) -> Answers:
+        results = self._call(**{self._input: tf.constant(rows, tf.string)})
+        return {name: tensor.numpy() for name, tensor in results.items()}
 
 
-def _data(tensor: Any) -> list[Any]:
-    return list(getattr(tensor.data, "root", tensor.data))
+def _sample(model: Path) -> bytes:
+    """One of the examples that trainer keeps; empty where there is none."""
+    try:
+        kept = json.loads((model / "Samples" / "requests.json").read_text(encoding="utf-8"))
+        return base64.b64decode(kept["examples_base64"][0])
+    except (OSError, ValueError, KeyError, IndexError):
+        return b""
 
 
-def _text(datatype: Any) -> str:
-    return str(getattr(datatype, "value", datatype))
+def _shape(spec: Any) -> list[int]:
+    return [-1 if size is None else size for size in spec.shape]
 
 
 def _datatype(dtype: tf.DType) -> str:
@@ -77,7 +94,8 @@ def _datatype(dtype: tf.DType) -> str:
     return f"{kind}{dtype.size * 8}" if kind else "BOOL"
 
 
-def _output(name: str, values: np.ndarray[Any, Any]) -> ResponseOutput:
+def _output(name: str, datatype: str, values: np.ndarray[Any, Any]) -> Tensor:
     if values.dtype == object:
-        return StringCodec.encode_output(name, [v.decode("utf-8", "replace") for v in values.ravel()])
-    return NumpyCodec.encode_output(name, values)
+        return Tensor(name, datatype, [values.size, 1], [v.decode("utf-8", "replace") for v in values.ravel()], "str")
+    shape = list(values.shape)
+    return Tensor(name, datatype, shape if len(shape) > 1 else [*shape, 1], values.ravel().tolist(), "np")
