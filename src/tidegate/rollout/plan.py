@@ -5,10 +5,12 @@ Times are seconds, weights per cent of requests, rates and shares in [0, 1]. In 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from tidegate.rollout import checks
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[int, Field(ge=0, le=100)]
@@ -18,7 +20,9 @@ Seconds = Annotated[float, Field(ge=0)]
 class Said(BaseModel):
     """A part of the spec: nothing unknown, nothing changed after it is read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
+    )
 
 
 # ------------------------------------------------------------ what to serve, and where
@@ -41,6 +45,11 @@ class Target(Said):
     seldon_deployment: SeldonTarget | None = Field(default=None, description="A SeldonDeployment of Seldon Core v1.")
     local: bool = Field(default=False, description="This machine: MLServer behind Envoy (`tidegate serve`).")
 
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        checks.one_at_most(self, "seldon_deployment", "local")
+        return self
+
 
 # ------------------------------------------------------------ strategies
 class Step(Said):
@@ -54,10 +63,24 @@ class Adaptive(Said):
     most: Annotated[int, Field(ge=1, le=100)] = Field(default=50, description="The highest weight before promotion.")
     growth: float = Field(default=2.0, gt=1, description="The next weight is at most this many times the last.")
 
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if self.start > self.most:
+            raise ValueError(f"start ({self.start}) is more than most ({self.most}): the ramp only grows")
+        return self
+
 
 class Canary(Said):
     steps: tuple[Step, ...] = Field(default=(), description="Fixed steps; without them the ramp is adaptive.")
     adaptive: Adaptive | None = Field(default=None, description="The next weight as soon as the evidence allows it.")
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        checks.one_at_most(self, "steps", "adaptive")
+        weights = [step.weight for step in self.steps]
+        if weights != sorted(set(weights)):
+            raise ValueError(f"the steps' weights must grow, found {', '.join(map(str, weights))}")
+        return self
 
 
 class BlueGreen(Said):
@@ -89,6 +112,11 @@ class Strategy(Said):
     shadow: Shadow | None = Field(default=None, description="Mirrored requests, compared, never answered from.")
     bandit: Bandit | None = Field(default=None, description="Traffic follows the rewards until one model has won.")
 
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        checks.exactly_one(self, "canary", "blue_green", "shadow", "bandit")
+        return self
+
 
 # ------------------------------------------------------------ requirements
 class Latency(Said):
@@ -99,6 +127,12 @@ class Reward(Said):
     name: str = Field(default="reward", description="The reward's or metric's name.")
     least: float = Field(default=0.0, description="No single value is below; the bounds of the verdict rest on it.")
     most: float = Field(default=1.0, description="No single value is above.")
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.least >= self.most:
+            raise ValueError(f"least ({self.least:g}) must be below most ({self.most:g})")
+        return self
 
 
 class PredictionDrift(Said):
@@ -123,6 +157,11 @@ class Slice(Said):
     field: str = Field(default="", description="An input of the request's payload.")
     equals: str = Field(description="Its value.")
 
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        checks.exactly_one(self, "header", "field")
+        return self
+
 
 class VersusStable(Said):
     margin: float = Field(ge=0, description="How much worse than the stable model, at the same time, is still good: "
@@ -146,6 +185,11 @@ class Requirement(Said):
         default="both", description="promote: must be shown before promotion. rollBack: a breach rolls back."
     )
     slice: Slice | None = Field(default=None, description="Only these requests.")
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        checks.requirement(self)
+        return self
 
 
 # ------------------------------------------------------------ bounds, deadlines, Git
@@ -191,3 +235,8 @@ class RolloutPlan(Said):
     deadlines: Deadlines = Field(default=Deadlines(), description="How long to wait.")
     paused: bool = Field(default=False, description="Nothing is changed while this is true; a breach still goes back.")
     git: Git | None = Field(default=None, description="Write promotion and rollback to Git.")
+
+    @model_validator(mode="after")
+    def _can_end(self) -> Self:
+        checks.plan(self)
+        return self
