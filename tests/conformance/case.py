@@ -38,9 +38,9 @@ class Case:
     """Paths of all tasks that are skipped, and of groups (conditions, nested pipelines) skipped as a whole: then what
     is in them is not named. Loops' iterations are numbers in paths: `for-loop-1/0/add`."""
     failed: Mapping[str, str] = field(default_factory=dict)
-    """All tasks (not groups) that fail -> a part of the message."""
+    """All tasks that fail, and groups that cannot begin (a condition without its values) -> a part of the message."""
     ran: int = 0
-    """How many tasks (not groups) begin, all iterations counted, retries not."""
+    """How many tasks (not groups) begin, all iterations counted, retries not; those that cannot begin count too."""
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Path of a task -> all its output parameters, where the pipeline's own outputs do not show them."""
     again: frozenset[str] | None = frozenset()
@@ -85,7 +85,7 @@ class Outcome:
     outputs: Mapping[str, Any]
     """As Case.outputs."""
     states: Mapping[str, str] | None = None
-    """Path -> `succeeded`, `cached`, `failed` or `skipped`, of tasks, and of groups that were skipped as a whole.
+    """Path -> `succeeded`, `cached`, `failed` or `skipped`, of tasks, and of groups that were skipped or did not begin.
     None: the engine does not tell; then skips, failures, counts and cache hits are not compared."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """Path -> message, of the tasks that failed."""

@@ -40,6 +40,9 @@ class Local:
             progress=False,
         )
         ends = {task.path: task for task in result.record.tasks if task.kind == "task" or task.state == "skipped"}
+        for task in result.record.tasks:  # a group that failed by itself
+            if task.state == "failed" and not any(path.startswith(f"{task.path}/") for path in ends):
+                ends[task.path] = task
         return Outcome(
             result.state,
             {name: made(value) for name, value in result.outputs.items()},

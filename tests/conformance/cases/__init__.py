@@ -1,9 +1,9 @@
 """The registry: every construct of the IR as a case."""
 
 from tests.conformance.case import Case
-from tests.conformance.cases import containers, parameters
+from tests.conformance.cases import artifacts, conditions, containers, nesting, parameters
 
-CASES: tuple[Case, ...] = (*parameters.CASES, *containers.CASES)
+CASES: tuple[Case, ...] = (*parameters.CASES, *containers.CASES, *artifacts.CASES, *nesting.CASES, *conditions.CASES)
 
 
 def case(name: str) -> Case:
