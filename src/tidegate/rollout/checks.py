@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MEASURES = ("error_rate", "latency", "reward", "prediction_drift", "agreement", "prometheus")
 BOUNDS = ("at_most", "at_least", "versus_stable")
-_FITTING = {
+FITTING = {
     "error_rate": ("at_most", "versus_stable"),
     "latency": ("at_most", "versus_stable"),
     "prediction_drift": ("at_most", "versus_stable"),
@@ -38,7 +38,7 @@ def one_at_most(said: BaseModel, *names: str) -> None:
 def requirement(said: Requirement) -> None:
     """One measure, one bound that fits it, and a bound that evidence can show. Raises: ValueError."""
     measure, bound = exactly_one(said, *MEASURES), exactly_one(said, *BOUNDS)
-    fitting = _FITTING.get(measure, BOUNDS)
+    fitting = FITTING.get(measure, BOUNDS)
     if bound not in fitting:
         raise ValueError(f"{to_camel(measure)} is bounded by {_listed(fitting)}, found {to_camel(bound)}")
     value = said.at_most if said.at_most is not None else said.at_least
