@@ -138,9 +138,11 @@ def run_kfp(program: Mapping[str, Any], args: list[str]) -> None:
         case ["--executor_input", task, "--function_to_execute", function]:
             # As executor_main does, without its parser and its words to the log, which take as long as the rest.
             module = main.utils.load_module(module_name=name, module_directory=folder)
-            run = main.component_executor.Executor(
-                executor_input=json.loads(task), function_to_execute=getattr(module, function)
-            )
+            given = json.loads(task)
+            run = main.component_executor.Executor(executor_input=given, function_to_execute=getattr(module, function))
+            for name, found in given["inputs"]["artifacts"].items():
+                if not found["artifacts"]:  # kfp's executor takes an empty list, as empty loops give, for nothing
+                    run.input_artifacts.setdefault(name, [])
             run.execute()
         case _:
             main.executor_main()
