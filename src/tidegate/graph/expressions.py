@@ -45,15 +45,17 @@ class Expression:
     text: str
     inputs: frozenset[str]
     """The parameters that it reads."""
-    _root: _Node
+    root: Node
 
     def evaluate(self, parameters: Mapping[str, Any]) -> bool:
         """Raises: ExpressionError for a value that is missing or of the wrong type."""
-        return _truth(self._root.value(parameters))
+        return _truth(self.root.value(parameters))
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
+    """A part of a condition: `literal`, `input`, a cast, or an operator."""
+
     operator: str
     arguments: tuple[Any, ...]
 
@@ -121,13 +123,13 @@ class _Reader:
         if self.at < len(self.tokens):
             raise self._not_understood(self.tokens[self.at][0])
 
-    def _chain(self, operator: str, part: Callable[[], _Node]) -> _Node:
+    def _chain(self, operator: str, part: Callable[[], Node]) -> Node:
         parts = [part()]
         while self._operator(operator):
             parts.append(part())
-        return parts[0] if len(parts) == 1 else _Node(operator, tuple(parts))
+        return parts[0] if len(parts) == 1 else Node(operator, tuple(parts))
 
-    def disjunction(self) -> _Node:
+    def disjunction(self) -> Node:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise ExpressionError("condition: nested too deeply")
@@ -135,20 +137,20 @@ class _Reader:
         self.depth -= 1
         return node
 
-    def _comparison(self) -> _Node:
+    def _comparison(self) -> Node:
         left = self._unary()
         if operator := self._operator(*_COMPARE):
-            return _Node(operator, (left, self._unary()))
+            return Node(operator, (left, self._unary()))
         return left
 
-    def _unary(self) -> _Node:
+    def _unary(self) -> Node:
         negations = 0
         while self._operator("!"):
             negations += 1
         node = self._primary()
-        return _Node("!", (node,)) if negations % 2 else node
+        return Node("!", (node,)) if negations % 2 else node
 
-    def _primary(self) -> _Node:
+    def _primary(self) -> Node:
         if self._operator("("):
             return self._closed()
         if self.at >= len(self.tokens):
@@ -158,21 +160,21 @@ class _Reader:
         if token["number"] is not None:
             number = token["number"]
             whole = number.lstrip("-").isdigit() and len(number) < 20
-            return _Node("literal", (int(number) if whole else float(number),))
+            return Node("literal", (int(number) if whole else float(number),))
         if token["string"] is not None:
-            return _Node("literal", (_unescape(token["string"][1:-1]),))
+            return Node("literal", (_unescape(token["string"][1:-1]),))
         if token["input"] is not None:
             name = _unescape(token["single"] if token["single"] is not None else token["double"])
             self.inputs.add(name)
-            return _Node("input", (name,))
+            return Node("input", (name,))
         name = token["name"]
         if name in _LITERALS:
-            return _Node("literal", (_LITERALS[name],))
+            return Node("literal", (_LITERALS[name],))
         if name in ("int", "double", "string", "bool") and self._operator("("):
-            return _Node(name, (self._closed(),))
+            return Node(name, (self._closed(),))
         raise self._not_understood(token[0])
 
-    def _closed(self) -> _Node:
+    def _closed(self) -> Node:
         node = self.disjunction()
         if not self._operator(")"):
             raise ExpressionError(f"condition {self.text!r}: a ')' is missing")
