@@ -31,6 +31,8 @@ class Target:
     """Empty: a gateway's, which sees all predictors."""
     version: str = ""
     """The predictor's, as its figures name it."""
+    executor: bool = True
+    """The page of Seldon's executor; False: of a model server."""
 
 
 class Scraper:
@@ -131,8 +133,11 @@ def _zeros(roles: Roles, targets: Sequence[Target], answers: Iterable[object], a
     for target, answer in zip(targets, answers, strict=True):
         if isinstance(answer, BaseException):
             continue
-        kind = "executor" if roles.executors else "server"
+        kind = "executor" if target.executor else "server"
+
         about = {target.predictor: kind} if target.predictor else dict.fromkeys(roles.predictors, "gateway")
+        if target.predictor and target.executor != roles.executors:
+            continue
         for predictor, origin in about.items():
             if role := roles.predictors.get(predictor):
                 zero = Series(role, "errors", Tally(0.0, 0.0), at, f"{origin} {target.pod}", version=target.version)

@@ -18,7 +18,7 @@ Predictor = Mapping[str, Any]
 IMAGE = "docker://"
 """A model that is an image, as Seldon's Python wrapper makes them: `docker://registry/name:tag`."""
 MODEL_URI, MODEL_VERSION, MODEL_DIGEST = "MODEL_URI", "MODEL_VERSION", "MODEL_DIGEST"
-"""What tells a container of one's own (`graph` without `implementation`) what to load, as tidegate's server reads it."""
+"""What tells a container of one's own (`graph` without `implementation`) what to load, in tidegate's server's words."""
 _URIS = (MODEL_URI, "MLSERVER_MODEL_URI")
 """The last is plain MLServer's; a container that has it keeps it."""
 ROLE = "tidegate.io/role"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from tidegate.kube.client import Api, ApiError, Json
 from tidegate.kube.resources import DEPLOYMENTS, PODS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES
@@ -22,17 +21,23 @@ class SeldonRouter:
     def __init__(self, api: Api, namespace: str, name: str, owner: str, container: str = "") -> None:
         self._api, self._namespace, self._name = api, namespace, name
         self._owner, self._container = owner, container
+        self.seen: Seen | None = None
+        """What was read last."""
         self.waiting = ""
         """Why the last action that was asked for is not in force yet."""
+        self.changed = False
+        """Whether the last action changed anything; where it did not, and nothing is waited for, it is done."""
 
     async def routing(self) -> Routing:
-        return routing(await self.look())
+        self.seen = await self.look()
+        return routing(self.seen)
 
     async def perform(self, action: Prepare | SetTraffic | Promote | Drop) -> None:
         """One step of it; ask again until it is in force. Raises: PortError."""
-        seen = await self.look(why=False)
+        seen, self.seen = self.seen or await self.look(), None  # what was just read will do: the patch tests it
         step = next_step(seen, action)
         self.waiting = step.reason if isinstance(step, Waiting) else ""
+        self.changed = not isinstance(step, Waiting)
         if isinstance(step, Waiting):
             return
         _LOG.info("SeldonDeployment %s/%s: %s", self._namespace, self._name, describe(step))
@@ -42,22 +47,20 @@ class SeldonRouter:
         except ApiError as error:
             raise _port_error(error) from None
 
-    async def look(self, why: bool = True) -> Seen:
-        """The objects that tell what is in force; pods only where they explain what is missing. Raises: PortError."""
+    async def look(self) -> Seen:
+        """The objects that tell what is in force. Raises: PortError."""
         deployment = await self._get(SELDON_DEPLOYMENTS.path(self._namespace, self._name))
         if deployment is None:
             raise PortError(f"no SeldonDeployment {self._namespace}/{self._name}: create it, or mend the target")
         selector = {"labelSelector": f"seldon-deployment-id={self._name}"}
-        seen = Seen(
+        return Seen(
             owner=self._owner,
             deployment=deployment,
             virtual_service=await self._get(VIRTUAL_SERVICES.path(self._namespace, self._name)),
             deployments=await self._list(DEPLOYMENTS.path(self._namespace), selector),
+            pods=await self._list(PODS.path(self._namespace), selector),
             container=self._container,
         )
-        if why and seen.frozen:
-            return replace(seen, pods=await self._list(PODS.path(self._namespace), selector))
-        return seen
 
     async def _get(self, path: str) -> Json | None:
         try:

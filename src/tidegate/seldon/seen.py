@@ -33,7 +33,7 @@ class Seen:
     deployments: Sequence[Json]
     """The Deployments that Seldon made of it."""
     pods: Sequence[Json] = ()
-    """Of those, where a Deployment has replicas that are not available; they say why."""
+    """Of those."""
     container: str = ""
 
     @property
@@ -54,6 +54,12 @@ class Seen:
     @property
     def name(self) -> str:
         return str(self.deployment["metadata"]["name"])
+
+    @property
+    def owned(self) -> bool:
+        """Whether the SeldonDeployment says that it is in this rollout's hands."""
+        noted = _noted(self)
+        return noted is not None and noted.get("owner") == self.owner
 
     @property
     def frozen(self) -> str:

@@ -82,7 +82,7 @@ def _prepare(seen: Seen, model: Served) -> Step:
         return _drop(seen, emergency=False, owned=True)
     if any((d["metadata"].get("labels") or {}).get("version") == canary_name(model) for d in seen.deployments):
         return Waiting(f"the Deployment of an earlier {canary_name(model)} still ends; added now it would seem Failed")
-    return Change([with_traffic(seen.stable, 100), canary_of(seen.stable, model, seen.container)])
+    return Change([*_replaced(seen, with_traffic(seen.stable, 100)), canary_of(seen.stable, model, seen.container)])
 
 
 def _set_traffic(seen: Seen, action: SetTraffic) -> Step:
@@ -99,7 +99,7 @@ def _set_traffic(seen: Seen, action: SetTraffic) -> Step:
     if action.mirror:
         return _mirror(seen, canary, action.mirror)
     if canary.get("shadow"):  # its pods restart; they get requests when they are ready again
-        return Change([with_traffic(seen.stable, 100), with_traffic(canary, 0)])
+        return Change(_replaced(seen, with_traffic(seen.stable, 100), with_traffic(canary, 0)))
     return _weigh(seen, canary, weight)
 
 
@@ -108,35 +108,45 @@ def _mirror(seen: Seen, canary: Predictor, percent: int) -> Step:
         return DONE if seen.mirrored == percent else Waiting(seen.frozen or "Seldon has yet to mirror")
     if not canary.get("shadow") and seen.weight(canary):
         return _weigh(seen, canary, 0)
-    return Change([with_traffic(seen.stable, 100), with_traffic(canary, percent, shadow=True)])
+    return Change(_replaced(seen, with_traffic(seen.stable, 100), with_traffic(canary, percent, shadow=True)))
 
 
 def _weigh(seen: Seen, canary: Predictor, weight: int) -> Step:
     """To the canary `weight` per cent. More only when it is ready and Seldon would really do it: a weight that lies
     frozen comes in force later, unasked, and a weight before the model sends requests to the model before.
     """
-    there = seen.weight(canary)
-    if canary.get("traffic", 0) == weight and seen.stable.get("traffic", 0) == 100 - weight:
+    there, rest = seen.weight(canary), 100 - weight - _others(seen)
+    if canary.get("traffic", 0) == weight and seen.stable.get("traffic", 0) == rest:
         return DONE if there == weight else Waiting(seen.frozen or "Seldon has yet to put the weights in force")
     if weight > there:
         if seen.frozen:
             return Waiting(f"no more requests to the canary: {seen.frozen}")
         if not seen.ready(canary):
             return Waiting("no more requests to the canary: it is not ready")
-    return Change([with_traffic(seen.stable, 100 - weight), with_traffic(canary, weight)])
+    return Change(_replaced(seen, with_traffic(seen.stable, rest), with_traffic(canary, weight)))
 
 
 def _drop(seen: Seen, emergency: bool, owned: bool = False) -> Step:
     """Without requests first, then away; at once where it is sick, since its weight would not change."""
-    alone = Change([with_traffic(seen.stable, 100)], owned)
     canary = seen.canary
+    alone = Change(_replaced(seen, with_traffic(seen.stable, 100 - _others(seen)), gone=canary), owned)
     if canary is None:
-        tidy = seen.stable.get("traffic", 100) == 100 and len(seen.predictors) == 1
-        held = OWNED in (seen.deployment["metadata"].get("annotations") or {})
-        return DONE if tidy and held == owned else alone
+        return alone if seen.owned and not owned else DONE
     if emergency or seen.frozen or canary.get("shadow") or not seen.weight(canary):
         return alone
     return _weigh(seen, canary, 0)
+
+
+def _replaced(seen: Seen, *new: Predictor, gone: Predictor | None = None) -> list[Predictor]:
+    """The predictors with some replaced; those that somebody else added stay as they are."""
+    named = {predictor["name"]: predictor for predictor in new}
+    return [named.get(predictor["name"], predictor) for predictor in seen.predictors if predictor is not gone]
+
+
+def _others(seen: Seen) -> int:
+    """Per cent of requests of predictors that are not the rollout's: they keep them."""
+    mine = (seen.stable["name"], seen.canary["name"] if seen.canary is not None else "")
+    return sum(int(p.get("traffic") or 0) for p in seen.predictors if p["name"] not in mine and not p.get("shadow"))
 
 
 def _promote(seen: Seen, model: Served) -> Step:
@@ -152,8 +162,7 @@ def _promote(seen: Seen, model: Served) -> Step:
     if not promoted:
         if canary is not None and not canary.get("shadow") and seen.weight(canary) < 100:
             return _weigh(seen, canary, 100)
-        changed = with_model(stable, model, seen.container)
-        return Change([changed, *seen.predictors[1:]])
+        return Change(_replaced(seen, with_model(stable, model, seen.container)))
     if not seen.ready(stable):
         return Waiting(f"the stable predictor takes {model.named}")
     return _drop(seen, emergency=False)
