@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -48,7 +48,6 @@ def follow(
     run: RunRecord,
     cluster: Cluster,
     observer: Observer | None,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> RunRecord:
     """Look until the run has ended; logs of tasks that ended are copied into the store meanwhile.
 
@@ -68,7 +67,7 @@ def follow(
                 observed = None
             if observed is not None and observed.state in ENDS:
                 break
-            sleep(pause)
+            time.sleep(pause)
         following.copied()
     following.ended(observed)
     return store.runs.get(run.id)

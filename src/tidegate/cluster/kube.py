@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,8 @@ def connect(context: str = "", namespace: str = "") -> Kube:
     from kubernetes.config import ConfigException
 
     try:
-        contexts, active = config.list_kube_config_contexts()
+        file = os.environ.get("KUBECONFIG")  # the library itself looks once, when it is imported
+        contexts, active = config.list_kube_config_contexts(config_file=file)
     except ConfigException as error:
         if context:
             raise ClusterError(f"no context {context!r}: {error}; set KUBECONFIG, or leave --context out") from error
@@ -59,7 +61,7 @@ def connect(context: str = "", namespace: str = "") -> Kube:
         raise ClusterError(f"the kubeconfig has no context {context!r}: it has {known}")
     configuration = client.Configuration()
     try:
-        config.load_kube_config(context=chosen["name"], client_configuration=configuration)
+        config.load_kube_config(config_file=file, context=chosen["name"], client_configuration=configuration)
     except ConfigException as error:
         raise ClusterError(f"context {chosen['name']!r} of the kubeconfig cannot be used: {error}") from error
     place = Place(chosen["name"], namespace or chosen["context"].get("namespace") or "default")

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tidegate.cluster.pods import pod_name
+
 _ITERATION = re.compile(r"iteration-iterations\((\d+):")
 _ATTEMPT = re.compile(r"^(.*)\((\d+)\)$")
 _DRIVER = "-driver"
@@ -46,6 +48,7 @@ def tasks(workflow: Mapping[str, Any]) -> list[Seen]:
 
 class _Nodes:
     def __init__(self, workflow: Mapping[str, Any]) -> None:
+        self.workflow = workflow
         self.root = str(workflow.get("metadata", {}).get("name", ""))
         nodes = workflow.get("status", {}).get("nodes") or {}
         self.by_name: dict[str, Mapping[str, Any]] = {str(node.get("name", "")): node for node in nodes.values()}
@@ -58,7 +61,8 @@ class _Nodes:
             return None
         driver = self.by_name.get(name + _DRIVER, {})
         executor = self.by_name.get(name + ".executor")
-        if executor is None and node.get("type") != "Pod" and not self._is_container(name):
+        of_container = self._is_container(name) or "container" in str(driver.get("templateName", ""))
+        if executor is None and node.get("type") != "Pod" and not of_container:
             return Seen(path, self._kind(name), _state(node), _time(node, "startedAt"), _time(node, "finishedAt"))
         return self._task(path, node, driver, executor)
 
@@ -68,14 +72,17 @@ class _Nodes:
         begun = _time(driver, "startedAt") or _time(node, "startedAt")
         ended = _time(node, "finishedAt")
         if driver.get("phase") in _BAD:
-            return Seen(path, "task", "failed", begun, ended, 1, _message(driver), str(driver.get("id", "")))
+            return Seen(path, "task", "failed", begun, ended, 1, _message(driver), self._pod(driver))
         attempts = list(self._attempts(executor)) if executor is not None else []
         last = attempts[-1] if attempts else executor or node
         state = _state(node)
         if state == "succeeded" and executor is not None and executor.get("type") == "Skipped":
             return Seen(path, "task", "cached", begun, ended)
         error = _message(last) or _message(node) if state == "failed" else ""
-        return Seen(path, "task", state, begun, ended, max(len(attempts), 1), error, str(last.get("id", "")))
+        return Seen(path, "task", state, begun, ended, max(len(attempts), 1), error, self._pod(last))
+
+    def _pod(self, node: Mapping[str, Any]) -> str:
+        return pod_name(self.workflow, node) if node.get("type") == "Pod" else ""
 
     def _attempts(self, executor: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         number = 0
