@@ -1,9 +1,16 @@
 """The registry: every construct of the IR as a case."""
 
 from tests.conformance.case import Case
-from tests.conformance.cases import artifacts, conditions, containers, nesting, parameters
+from tests.conformance.cases import artifacts, conditions, containers, loops, nesting, parameters
 
-CASES: tuple[Case, ...] = (*parameters.CASES, *containers.CASES, *artifacts.CASES, *nesting.CASES, *conditions.CASES)
+CASES: tuple[Case, ...] = (
+    *parameters.CASES,
+    *containers.CASES,
+    *artifacts.CASES,
+    *nesting.CASES,
+    *conditions.CASES,
+    *loops.CASES,
+)
 
 
 def case(name: str) -> Case:

@@ -83,8 +83,8 @@ def on_a_boolean_output() -> str:
 
 
 @dsl.pipeline
-def strange_texts(text: str = 'it\'s "so" \\ {{x}} é'):
-    with dsl.If(text == 'it\'s "so" \\ {{x}} é'):
+def strange_texts(text: str = '"so" {{x}} é'):
+    with dsl.If(text == '"so" {{x}} é'):
         say(text="same")
     with dsl.If(text == ""):
         say(text="empty")
