@@ -3,7 +3,8 @@
 MLServer checks and copies a request several times on its way (1 ms of one core); this reads the same V2 JSON once. What
 it does not know (other paths, binary tensors, models without `answer`) goes the long way.
 
-Of its own it has `POST /v2/models/NAME/feedback` (what an answer was worth) and `GET /tidegate/answers` (`keep_answers`).
+Of its own it has `POST /v2/models/NAME/feedback` (what an answer was worth) and `GET /tidegate/answers`, for who compares
+two models' answers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-import orjson
+import orjson  # type: ignore[import-not-found,unused-ignore]
 
 from tidegate.serving.served import status_of
 from tidegate.serving.tensors import BadRequestError
@@ -66,7 +67,7 @@ class FastApplication:
 async def _reply(model: Any, what: str, headers: dict[str, str], receive: Receive, send: Send) -> None:
     body = await _body(receive)
     if body is None:
-        return  # the client has gone
+        return None  # the client has gone
     try:
         if len(body) > _MOST_BYTES:
             raise BadRequestError(f"the request has more than {_MOST_BYTES} bytes")

@@ -3,7 +3,8 @@
 One JSON object a line, in files that are closed when they are full; the oldest go when all together are too large:
 
     {"at": 1785000000.0, "id": "...", "model": "flights", "version": "00003-1f0c9e2ab4d1",
-     "inputs": {"carrier": ["UA"], ...} or {"examples": [base64 of a tf.Example, ...]}, "outputs": {"probability": [0.1]}}
+     "inputs": {"carrier": ["UA"], ...} or {"examples": [base64 of a tf.Example, ...]},
+     "outputs": {"probability": [0.1]}}
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What our runtimes have in common: each request is answered, timed, counted, logged. Speaks V2's JSON as plain data."""
+"""What our runtimes have in common: each request is answered, timed, counted, logged. V2's JSON as plain data."""
 
 from __future__ import annotations
 

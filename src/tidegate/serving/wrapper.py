@@ -37,9 +37,9 @@ class SeldonClassRuntime(Served):
         importlib.invalidate_caches()
         module = importlib.import_module(module_name or name)
         kind = getattr(module, name, None)
-        if not callable(getattr(kind, "predict", None)) and not callable(getattr(kind, "predict_raw", None)):
-            raise ValueError(f"{module.__file__} has no class {name} with predict; python_class is {extras.python_class}")
-        self._model = kind(**extras.class_parameters)  # type: ignore[misc]
+        if kind is None or not callable(getattr(kind, "predict", None)):
+            raise ValueError(f"{module.__file__} has no class {name} with a method predict")
+        self._model = kind(**extras.class_parameters)
         if callable(load := getattr(self._model, "load", None)):
             await asyncio.to_thread(load)
         self._turn = asyncio.Lock()

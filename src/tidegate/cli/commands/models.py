@@ -102,7 +102,7 @@ def verify(
     """
     from tidegate.models import verify as check
 
-    found = _find(model, destination, store)
+    found = find_model(model, destination, store)
     if key is None:
         raise CommandError(
             f"verifying {found.name} {found.version} needs the public key of who should have signed it",
@@ -131,7 +131,7 @@ def verify(
         raise typer.Exit(Exit.FAILED)
 
 
-def _find(model: str, destination: Path | None, store: Path | None) -> ModelVersion:
+def find_model(model: str, destination: Path | None, store: Path | None) -> ModelVersion:
     from tidegate.models import ModelNotFoundError, find, versions
 
     folder = Path(model)

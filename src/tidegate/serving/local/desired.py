@@ -57,8 +57,6 @@ class Desired:
     """Who must have signed each model; empty: no signature is needed."""
     payload_share: float = 0.0
     slices: tuple[str, ...] = ()
-    compare: bool = False
-    """Keep answers, so that mirrored ones can be compared."""
     made: int = 0
     """Instances so far."""
     stopped: bool = False
@@ -101,11 +99,10 @@ def performed(desired: Desired, action: Prepare | SetTraffic | Promote | Drop) -
                 return desired
             return replace(desired, weight=action.weights.get(CANARY, 0), mirror=action.mirror)
         case Promote():
-            canary = desired.canary
-            if canary is None or canary.uri != action.uri:
+            if desired.canary is None or desired.canary.uri != action.uri:
                 return desired
-            stable = replace(canary, replicas=desired.replicas)
-            return replace(desired, stable=stable, canary=None, retiring=desired.stable, weight=0, mirror=0)
+            live = replace(desired.canary, replicas=desired.replicas)
+            return replace(desired, stable=live, canary=None, retiring=desired.stable, weight=0, mirror=0)
         case Drop():
             return replace(desired, canary=None, weight=0, mirror=0)
 

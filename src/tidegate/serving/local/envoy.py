@@ -7,6 +7,7 @@ Figures of the canary are those of its own endpoints only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ def bootstrap(xds: str, host: str, port: int, admin: int) -> dict[str, Any]:
         "dynamic_resources": {"cds_config": _watched(xds, CLUSTERS_FILE)},
         "static_resources": {"listeners": [listener]},
         "stats_config": {"histogram_bucket_settings": buckets},
+        "stats_flush_interval": "0.500s",  # histograms are as old as that
     }
 
 
@@ -100,7 +102,9 @@ def routes(desired: Desired) -> dict[str, Any]:
         served_by = {"name": "x-served-by", "string_match": {"exact": instance.id}}
         match = {"safe_regex": {"regex": _FEEDBACK}, "headers": [served_by]}
         found.append({"match": match, "route": {"cluster": instance.id, "timeout": "10s"}})
-    found.append(_said({"safe_regex": {"regex": _FEEDBACK}}, 400, "say who answered: send the answer's x-served-by back"))
+    found.append(
+        _said({"safe_regex": {"regex": _FEEDBACK}}, 400, "send back the x-served-by of the answer")
+    )
     found.append(_said({"prefix": "/v2/repository"}, 403, "models are changed by rollouts only"))
     if desired.stable is None:
         found.append(_said({"prefix": "/v2/"}, 503, "no model is served yet"))
@@ -225,7 +229,7 @@ def _address(host: str, port: int) -> dict[str, Any]:
 
 
 def _said(match: dict[str, Any], status: int, text: str) -> dict[str, Any]:
-    body = {"inline_string": '{"error": "%s"}\n' % text}
+    body = {"inline_string": json.dumps({"error": text}) + "\n"}
     return {"match": match, "direct_response": {"status": status, "body": body}}
 
 

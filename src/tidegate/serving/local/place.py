@@ -1,9 +1,9 @@
 """The folder of one served model: what should be, what is, who keeps it up, and the rollouts.
 
-    desired.json   status.json   supervisor.lock   supervisor.log
-    xds/           Envoy's clusters, endpoints, routes      envoy.json   envoy.log
-    replicas/ID/N/ settings and log of one process          slices.json  payloads/
-    rollouts/      see `tidegate.serving.local.rollouts`
+desired.json   status.json   supervisor.lock   supervisor.log
+xds/           Envoy's clusters, endpoints, routes      envoy.json   envoy.log
+replicas/ID/N/ settings and log of one process          slices.json  payloads/
+rollouts/      see `tidegate.serving.local.rollouts`
 """
 
 from __future__ import annotations
@@ -56,11 +56,13 @@ class Place:
 
     def desired(self) -> Desired | None:
         """None where nothing is to be served. Raises: PlaceError."""
-        return self._read("desired.json", Desired.decode)
+        found: Desired | None = self._read("desired.json", Desired.decode)
+        return found
 
     def status(self) -> Status | None:
         """As the supervisor saw it last; None where there was none. Raises: PlaceError."""
-        return self._read("status.json", Status.decode)
+        found: Status | None = self._read("status.json", Status.decode)
+        return found
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Callable[[Desired], None]]:

@@ -71,7 +71,9 @@ def reap() -> None:
 def marked(place: Path) -> dict[str, Process]:
     """Key -> process, for all that live and bear the place's mark. Of two with one key, the older."""
     found: dict[str, Process] = {}
-    for one in sorted(psutil.process_iter(["create_time", "status"]), key=lambda p: p.info["create_time"], reverse=True):
+    for one in sorted(
+        psutil.process_iter(["create_time", "status"]), key=lambda p: p.info["create_time"], reverse=True
+    ):
         if one.info["status"] == psutil.STATUS_ZOMBIE:
             continue
         with contextlib.suppress(psutil.Error):

@@ -78,7 +78,7 @@ def _roles(desired: Desired) -> Mapping[str, Instance]:
 
 
 def _failing(desired: Desired, status: Status) -> dict[str, str]:
-    """Roles none of whose processes is up though one has been tried. The stable model's is only told, not decided on."""
+    """Roles none of whose processes is up, though one has been tried; and what it said at last."""
     found = {}
     for role, instance in _roles(desired).items():
         replicas = status.of(instance)

@@ -18,7 +18,7 @@ from typing import Any
 
 from tidegate.serving.local import envoy, processes
 from tidegate.serving.local.desired import Desired, Instance, Replica, Status
-from tidegate.serving.local.place import Place, held, write
+from tidegate.serving.local.place import Place, PlaceError, held, write
 from tidegate.serving.local.processes import Process
 from tidegate.serving.settings import MODEL_SETTINGS, SERVER_SETTINGS, Extras, model_settings, server_settings
 
@@ -29,7 +29,7 @@ _DRAIN = 5.0  # requests that are being answered may take so long, when nobody n
 _RETIRE = 120.0  # the old stable model stays at most so long, when the new one's further processes do not come up
 _PATIENCE = 12.0  # between SIGTERM and SIGKILL
 _ENVOY = "envoy"
-_KEPT_ANSWERS = 20_000
+_KEPT_ANSWERS = 5_000  # what comes between two readings, by which mirrored answers are compared
 
 
 @dataclass(slots=True)
@@ -58,6 +58,7 @@ class Supervisor:
     error: str = ""
     promoted_at: float = 0.0
     _told: Status | None = None
+    _known: Desired | None = None
     _configured: dict[str, Any] = field(default_factory=dict)
 
     def adopt(self) -> None:
@@ -78,7 +79,7 @@ class Supervisor:
     def turn(self, now: float) -> bool:
         """One look, and what follows. now: of a monotonic clock. False when all has ended."""
         processes.reap()
-        desired = self.place.desired()
+        desired = self._desired()
         if desired is None or desired.stopped:
             return self._stop(now)
         wanted = {f"{i.id}/{n}": (i, n) for i in desired.instances for n in range(i.replicas)}
@@ -91,6 +92,18 @@ class Supervisor:
             self._let_go(key, self.kept[key], now)
         self._tell()
         return True
+
+    def _desired(self) -> Desired | None:
+        """A file that cannot be read changes nothing: what runs goes on."""
+        try:
+            self._known = self.place.desired()
+        except PlaceError as error:
+            if str(error) != self.error:
+                _say(str(error))
+            self.error = str(error)
+            if self._known is None:
+                raise
+        return self._known
 
     # ------------------------------------------------------------ model servers
     def _keep(self, desired: Desired, instance: Instance, number: int, kept: _Kept, now: float) -> None:
@@ -124,7 +137,7 @@ class Supervisor:
             payload_share=desired.payload_share,
             slices_file=str(self.place.slices),
             instance=instance.id,
-            keep_answers=_KEPT_ANSWERS if desired.compare else 0,
+            keep_answers=_KEPT_ANSWERS,
             python_class=instance.python_class,
         )
         model = model_settings(desired.name, instance.uri, instance.version, extras)
@@ -250,8 +263,8 @@ class Supervisor:
         path = self.place.folder / "envoy.json"
         write(path, envoy.bootstrap(str(self.place.xds), "127.0.0.1", self.port, self.admin))
         command = [
-            str(Path(desired.runtime.python).parent / "envoy"), "-c", str(path), "--concurrency", "1", "--disable-hot-restart",
-            "--log-level", "warning", "--drain-time-s", "3",
+            str(Path(desired.runtime.python).parent / "envoy"), "-c", str(path), "--concurrency", "1",
+            "--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "3",
         ]  # fmt: skip
         log = self.place.folder / "envoy.log"
         mark = f"{self.place.folder}#{_ENVOY}"
