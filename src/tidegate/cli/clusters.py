@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate.cli.terminal import stderr
-from tidegate.store.records import RunRecord, TaskRecord
+from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
 from tidegate.store.store import Store
 
 if TYPE_CHECKING:
     from tidegate.cluster.observed import Cluster, Observed
 
 LOCAL = "local"
+_READ = frozenset(  # what reports and diffs look into
+    {
+        "ExampleStatistics",
+        "ExampleAnomalies",
+        "ModelBlessing",
+        "ModelEvaluation",
+        "ModelRun",
+        "InfraBlessing",
+        "PushedModel",
+        "HTML",
+        "Markdown",
+    }
+)
 _MOST_LOGS = 3  # of failed tasks, copied when somebody looks
 
 
@@ -127,6 +141,40 @@ def copy_log(cluster: Cluster, run: RunRecord, task: TaskRecord, pod: str) -> No
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def readable(run: RunRecord) -> RunRecord:
+    """The run with the artifacts that people look at where they can be read: copied from the cluster's object store.
+
+    What cannot be had stays where it is, and stderr says why.
+    """
+    if not is_remote(run):
+        return run
+    from tidegate.cluster.observed import ClusterError
+
+    told: set[str] = set()
+    tasks = []
+    for task in run.tasks:
+        outputs = {}
+        for name, found in task.outputs.items():
+            outputs[name] = found
+            if len(found) != 1 or not task.folder or not _worth_reading(found[0]):
+                continue
+            place = Path(task.folder) / "outputs" / Path(name).name
+            try:
+                if not place.exists():
+                    cluster_of(run).fetch(run, found[0], place)
+                outputs[name] = (replace(found[0], uri=str(place)),)
+            except (ClusterError, OSError) as error:
+                told.add(str(error))
+        tasks.append(replace(task, outputs=outputs))
+    for text in sorted(told):
+        stderr().print(f"not all artifacts of run {run.id} can be read: {text}")
+    return replace(run, tasks=tuple(tasks))
+
+
+def _worth_reading(artifact: ArtifactRecord) -> bool:
+    return "://" in artifact.uri and artifact.type.rpartition(".")[2] in _READ
 
 
 def _is_cluster_error(error: Exception) -> bool:

@@ -22,6 +22,7 @@ from tidegate.store.records import RunRecord
 from tidegate.store.store import Store
 
 if TYPE_CHECKING:
+    from tidegate.argo.options import Options as ArgoOptions
     from tidegate.argo.submit import Submission
     from tidegate.kubeflow.prepare import Request
 
@@ -118,15 +119,27 @@ def _prepared(job: Job) -> tuple[str, Submission | Request, dict[str, Any]]:
     now = datetime.fromtimestamp(time.time())
     id = run_id((job.name or spec.name)[:_NAME], now, secrets.randbits(16))
     if job.where.engine is Engine.KUBEFLOW:
-        from tidegate.kubeflow.prepare import Options, prepare
+        from tidegate.kubeflow import prepare as kubeflow
 
         if job.again:
             raise CommandError(
                 "Kubeflow cannot do one task again whatever its cache has", fix="without --from, or with --no-cache"
             )
-        options = Options(job.where.experiment or "Default", job.caching, job.where.service_account)
-        return id, prepare(spec, job.pipeline.spec, values, id, options), values
-    from tidegate.argo import submit
+        chosen = kubeflow.Options(job.where.experiment or "Default", job.caching, job.where.service_account)
+        return id, kubeflow.prepare(spec, job.pipeline.spec, values, id, chosen), values
+    from tidegate.argo import runner, submit
 
-    chosen = submit.Options(job.where.namespace, job.caching, job.where.service_account, job.again)
-    return id, submit.prepare(spec, values, id, chosen), values
+    options = _argo_options(job)
+    return id, submit.prepare(spec, values, id, options, runner.archive(), job.again, machine.user()), values
+
+
+def _argo_options(job: Job) -> ArgoOptions:
+    from tidegate.argo.options import Options
+
+    given = Options()
+    return replace(
+        given,
+        namespace=job.where.namespace or given.namespace,
+        service_account=job.where.service_account or given.service_account,
+        caching=job.caching and given.caching,
+    )

@@ -20,9 +20,13 @@ from tidegate.store.records import RunRecord, TaskRecord
 _LINE = 20.0
 
 
-def write_report(store: Store, run_id: str, path: Path) -> None:
-    """Write the report of a run to `path`, whole or not at all. Raises: OSError; the store's error for no such run."""
-    text = render(store.runs.get(run_id))
+def write_report(store: Store, run_id: str, path: Path, contents: RunRecord | None = None) -> None:
+    """Write the report of a run to `path`, whole or not at all.
+
+    contents: the run with its artifacts where they can be read, if that is not where they are.
+    Raises: OSError; the store's error for no such run.
+    """
+    text = render(store.runs.get(run_id), contents)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".new", delete=False) as file:
         file.write(text)
@@ -30,8 +34,9 @@ def write_report(store: Store, run_id: str, path: Path) -> None:
     Path(file.name).replace(path)
 
 
-def render(run: RunRecord) -> str:
-    """The page as text."""
+def render(run: RunRecord, contents: RunRecord | None = None) -> str:
+    """The page as text; see `write_report`."""
+    held = contents or run
     environment = Environment(
         loader=PackageLoader("tidegate.report"),
         autoescape=True,
@@ -53,15 +58,15 @@ def render(run: RunRecord) -> str:
         cpu=sum(task.cpu_seconds for task in leaves),
         peak=max((task.peak_memory for task in leaves), default=0),
         failed=[(task, tail(task.log)) for task in leaves if task.state == "failed"],
-        statistics=sections.statistics(run),
-        anomalies=sections.anomalies(run),
-        blessings=sections.blessings(run),
-        evaluations=sections.evaluations(run),
-        curves=sections.curves(run),
-        infra=sections.infra(run),
-        pushes=sections.pushes(run),
-        metrics=sections.kfp_metrics(run),
-        pages=sections.pages(run),
+        statistics=sections.statistics(held),
+        anomalies=sections.anomalies(held),
+        blessings=sections.blessings(held),
+        evaluations=sections.evaluations(held),
+        curves=sections.curves(held),
+        infra=sections.infra(held),
+        pushes=sections.pushes(held),
+        metrics=sections.kfp_metrics(held),
+        pages=sections.pages(held),
         artifacts=[a for task in leaves for found in task.outputs.values() for a in found],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.cli import options
+from tidegate.cli.clusters import readable
 from tidegate.cli.differences import ABSENT, Change, Differences, differences
 from tidegate.cli.output import Format, emit
 from tidegate.cli.references import find_run, open_store
@@ -28,7 +29,7 @@ def diff(
     modules as a unified diff. Only what differs is shown.
     """
     with open_store(store, make=False) as opened:
-        found = differences(find_run(opened, left), find_run(opened, right))
+        found = differences(readable(find_run(opened, left)), readable(find_run(opened, right)))
     emit(output, lambda: _data(found), lambda to, wide: view.told(found, to, wide))
 
 

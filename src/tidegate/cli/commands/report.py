@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import options
+from tidegate.cli.clusters import readable
 from tidegate.cli.failures import CommandError
 from tidegate.cli.references import find_run, open_store
 from tidegate.cli.terminal import stderr, stdout
@@ -38,7 +39,7 @@ def report(
         path = (output or Path(record.folder) / "report.html").absolute()
         if path.is_dir():
             raise CommandError(f"{path} is a folder", expected="a file, such as report.html")
-        write_report(opened, record.id, path)
+        write_report(opened, record.id, path, readable(record))
     stdout().print(str(path))
     if show:
         import webbrowser
