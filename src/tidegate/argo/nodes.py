@@ -1,0 +1,30 @@
+"""Argo's nodes, read: which task of the pipeline they are, and why they failed. The standard library only."""
+
+from __future__ import annotations
+
+import re
+
+ITERATION = "iteration"
+_ITERATION = re.compile(rf"{ITERATION}\(([0-9]+):[^()]*\)")
+_ATTEMPT = re.compile(r"\([0-9]+\)$")
+_MESSAGE = re.compile(r"(?:(?P<container>[a-z0-9-]+): )?(?P<reason>[A-Za-z]+) \(exit code (?P<code>[0-9]+)\)(?:: (?P<said>.*))?", re.S)
+_KINDS = {
+    "OOMKilled": "out of memory: the kernel killed the task; raise the limit (set_memory_limit) or give it less data",
+}
+
+
+def path_of(name: str) -> str:
+    """A node's path in the pipeline: `flights-x7k2p.for-loop-1.iteration(3:3).train` -> `for-loop-1/3/train`.
+
+    The attempts of a task have the task's path, the workflow's own node the empty one.
+    """
+    _, *parts = _ATTEMPT.sub("", name).split(".")
+    return "/".join(_ITERATION.sub(r"\1", part) for part in parts)
+
+
+def failure(message: str) -> str:
+    """Why a task failed, as it said itself: without what Argo puts before it."""
+    found = _MESSAGE.fullmatch(message)
+    if found is None:
+        return message
+    return found["said"] or _KINDS.get(found["reason"], "") or f"exit status {found['code']}"
