@@ -3,8 +3,8 @@
 MLServer checks and copies a request several times on its way (1 ms of one core); this reads the same V2 JSON once. What
 it does not know (other paths, binary tensors, models without `answer`) goes the long way.
 
-Of its own it has `POST /v2/models/NAME/feedback` (what an answer was worth) and `GET /tidegate/answers`, for who compares
-two models' answers.
+Of its own it has `POST /v2/models/NAME/feedback` (what an answer was worth) and `GET /tidegate/answers`, for who
+compares two models' answers.
 """
 
 from __future__ import annotations

@@ -74,6 +74,7 @@ def server_settings(
 ) -> str:
     """`settings.json` of a server that answers in its own process (no parallel workers)."""
     settings = {
+        "debug": False,  # MLServer's default is True, and a line in the log for each request
         "host": host,
         "http_port": http_port,
         "grpc_port": grpc_port,

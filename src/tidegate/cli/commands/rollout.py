@@ -64,7 +64,7 @@ def run(
     spec = _resolved(spec, destination, store)
     try:
         going = begin(place, spec, time.time())
-        watch = view.watcher(place, going, stderr(), quiet or output.for_machines)
+        watch = view.Watcher(going.id, stderr(), quiet or output.for_machines)
         with watch:
             final = asyncio.run(drive(place, going, watch))
     except ValueError as error:

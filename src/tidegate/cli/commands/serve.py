@@ -74,7 +74,8 @@ def up(
     place = serving.place_of(name or found, store)
     try:
         with place.changing() as save:
-            save(_wanted(place, name or found, uri, digest, version, port, replicas, key, sticky, payloads, python_class))
+            about = (uri, digest, version, port, replicas, key, sticky, payloads, python_class)
+            save(_wanted(place, name or found, *about))
         place.supervise()
     except PlaceError as error:
         raise serving.foreseen(error) from None
@@ -225,4 +226,3 @@ def _stop(place: Place) -> None:
     place.supervise()
     while place.supervised():
         time.sleep(0.05)
-

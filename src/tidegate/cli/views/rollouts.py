@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tidegate.rollout.observation import Observation
     from tidegate.rollout.plan import RolloutPlan
     from tidegate.rollout.state import State
-    from tidegate.serving.local.place import Place
     from tidegate.serving.local.rollouts import Rollout
 
 _TRACK = 32
@@ -38,13 +37,8 @@ _COLUMNS = (
 
 
 # ------------------------------------------------------------ while it goes
-def watcher(place: Place, rollout: Rollout, to: Terminal, quiet: bool) -> Watcher:
-    """What shows each turn: a picture that redraws itself at a terminal, else a line where something changed."""
-    return Watcher(rollout.id if place else "", to, quiet)
-
-
 class Watcher:
-    """Called after each turn."""
+    """Called after each turn: a picture that redraws itself at a terminal, else a line where something changed."""
 
     def __init__(self, name: str, to: Terminal, quiet: bool) -> None:
         self._name, self._to, self._quiet = name, to, quiet
@@ -82,7 +76,8 @@ class Watcher:
         change = (str(state.phase), state.weight, state.mirror, in_force)
         if change != self._last:
             self._last = change
-            self._to.print(f"{words.clock(time.time())} {state.phase}, {_share(state, in_force)}: {_short(state.reason)}")
+            at = words.clock(time.time())
+            self._to.print(f"{at} {state.phase}, {_share(state, in_force)}: {_short(state.reason)}")
             self._to.file.flush()
 
     def _text(self) -> Text:
@@ -98,9 +93,14 @@ def drawn(
 ) -> list[str]:  # fmt: skip
     """The picture of one moment."""
     phase = to.paint(str(state.phase), _STYLES.get(str(state.phase), "blue"))
-    lines = [f"{to.paint(name, 'bold')}  {phase}  {words.seconds(state.age)}", f"  {printable(_short(state.reason, 300))}"]
+    lines = [f"{to.paint(name, 'bold')}  {phase}  {words.seconds(state.age)}"]
     now = weights[-1] if weights else 0
-    lines += ["", f"  new model's share  {spark(weights)} {_share(state, now)}", ""]
+    lines += [
+        f"  {printable(_short(state.reason, 300))}",
+        "",
+        f"  new model's share  {spark(weights)} {_share(state, now)}",
+        "",
+    ]
     lines += requirements(verdicts(plan, state), to)
     if trouble:
         lines.append(to.paint(printable(trouble), "yellow"))

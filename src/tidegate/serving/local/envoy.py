@@ -102,9 +102,7 @@ def routes(desired: Desired) -> dict[str, Any]:
         served_by = {"name": "x-served-by", "string_match": {"exact": instance.id}}
         match = {"safe_regex": {"regex": _FEEDBACK}, "headers": [served_by]}
         found.append({"match": match, "route": {"cluster": instance.id, "timeout": "10s"}})
-    found.append(
-        _said({"safe_regex": {"regex": _FEEDBACK}}, 400, "send back the x-served-by of the answer")
-    )
+    found.append(_said({"safe_regex": {"regex": _FEEDBACK}}, 400, "send back the x-served-by of the answer"))
     found.append(_said({"prefix": "/v2/repository"}, 403, "models are changed by rollouts only"))
     if desired.stable is None:
         found.append(_said({"prefix": "/v2/"}, 503, "no model is served yet"))

@@ -149,7 +149,7 @@ def of_envoy(found: Found, desired: Desired, status: Status, at: float) -> Itera
     for role, instance in _roles(desired):
         own = {f"127.0.0.1:{r.http}" for r in status.of(instance)}
         tallies: dict[tuple[str, str], list[float]] = {}
-        for place, name in enumerate((f"envoy_cluster_endpoint_rq_{end}_total" for end in ("success", "error"))):
+        for place, name in enumerate(f"envoy_cluster_endpoint_rq_{end}_total" for end in ("success", "error")):
             for labels, value in found.get(name, ()):
                 cluster, address = labels["envoy_cluster_name"], labels["envoy_endpoint_address"]
                 if cluster in (instance.id, instance.id + envoy.MIRROR) and address in own:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ from tidegate.serving.settings import MODEL_SETTINGS, SERVER_SETTINGS, Extras, m
 
 _TURN = 0.1
 _BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before the nth start in a row that did not become ready
-_PROBE, _PROBE_TIMEOUT, _HUNG = 2.0, 2.0, 5  # a ready server is asked so often; so many failures in a row: it hangs
+_PROBE, _PROBE_TIMEOUT = 2.0, 5.0  # a ready server is asked so often whether it still is
+_HUNG, _HUNG_ALONE = (
+    30.0,
+    120.0,
+)  # silent for so long, it hangs: where another of its instance answers, and where none does
 _DRAIN = 5.0  # requests that are being answered may take so long, when nobody new comes
 _RETIRE = 120.0  # the old stable model stays at most so long, when the new one's further processes do not come up
 _PATIENCE = 12.0  # between SIGTERM and SIGKILL
@@ -42,7 +47,10 @@ class _Kept:
     """Starts in a row that did not become ready."""
     again_at: float = 0.0
     asked_at: float = 0.0
-    silent: int = 0
+    probe: Future[bool] | None = None
+    """A question under way: a machine that is too busy to answer must not hold up everything else."""
+    silent: float = 0.0
+    """Since when it has not answered."""
     ending: float = 0.0
     """Since when it is no longer wanted."""
     ended: bool = False
@@ -60,6 +68,7 @@ class Supervisor:
     _told: Status | None = None
     _known: Desired | None = None
     _configured: dict[str, Any] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "probe"))
 
     def adopt(self) -> None:
         """Take over what a supervisor before started."""
@@ -115,15 +124,29 @@ class Supervisor:
         if not kept.process.alive():
             self._died(kept, now)
             return
-        if kept.seen.ready and now - kept.asked_at < _PROBE:
-            return
-        kept.asked_at = now
-        if _answers(kept.seen.http, f"/v2/models/{desired.name}/ready"):
-            kept.seen, kept.failures, kept.silent = replace(kept.seen, ready=True, error=""), 0, 0
-        elif kept.seen.ready:
-            kept.silent += 1
-            if kept.silent >= _HUNG:
+        answer = self._asked(kept, kept.seen.http, f"/v2/models/{desired.name}/ready", now)
+        if answer:
+            kept.seen, kept.failures, kept.silent = replace(kept.seen, ready=True, error=""), 0, 0.0
+        elif answer is False and kept.seen.ready:
+            kept.silent = kept.silent or now
+            others = (k.seen for k in self.kept.values() if k is not kept and not k.silent)
+            alone = not any(o and o.ready and o.instance == instance.id for o in others)
+            if now - kept.silent > (_HUNG_ALONE if alone else _HUNG):
+                _say(f"{kept.seen.key}: has not answered for {now - kept.silent:.0f} s")
                 kept.process.end(hard=True)
+
+    def _asked(self, kept: _Kept, port: int, path: str, now: float) -> bool | None:
+        """Whether it answers; None where that is not known yet. Asks again when it is time."""
+        if kept.probe is not None:
+            if not kept.probe.done():
+                return None
+            answer, kept.probe = kept.probe.result(), None
+            return answer
+        up = kept.seen is None or kept.seen.ready
+        if now - kept.asked_at >= (_PROBE if up else _TURN):
+            kept.asked_at = now
+            kept.probe = self._pool.submit(_answers, port, path)
+        return None
 
     def _start(self, desired: Desired, instance: Instance, number: int, kept: _Kept, now: float) -> None:
         key = f"{instance.id}/{number}"
@@ -162,7 +185,7 @@ class Supervisor:
         _say(f"{kept.seen.key}: process {kept.process.pid} {what}")
         kept.failures = 0 if kept.seen.ready else kept.failures + 1
         kept.seen = replace(kept.seen, ready=False, error=f"the process {what}; it said at last:\n{said}".strip())
-        kept.process, kept.silent = None, 0
+        kept.process, kept.probe, kept.silent = None, None, 0.0
         kept.again_at = now + _BACKOFF[min(kept.failures, len(_BACKOFF) - 1)]
 
     def _let_go(self, key: str, kept: _Kept, now: float) -> None:
@@ -242,17 +265,15 @@ class Supervisor:
     def _keep_proxy(self, desired: Desired, now: float) -> None:
         proxy = self.proxy
         if proxy.process is not None and proxy.process.alive():
-            if now - proxy.asked_at >= _PROBE:
-                proxy.asked_at = now
-                if _answers(self.admin, "/ready"):
-                    proxy.failures = 0
-                    self.error = ""
+            if self._asked(proxy, self.admin, "/ready", now):
+                proxy.failures = 0
+                self.error = ""
             return
         if proxy.process is not None:
             said = processes.tail(self.place.folder / "envoy.log", 4)
             _say(f"envoy: process {proxy.process.pid} ended: {said}")
             self.error = f"Envoy ended; it said at last: {said}" if proxy.failures else ""
-            proxy.process, proxy.failures = None, proxy.failures + 1
+            proxy.process, proxy.probe, proxy.failures = None, None, proxy.failures + 1
             proxy.again_at = now + _BACKOFF[min(proxy.failures - 1, len(_BACKOFF) - 1)]
         if now < proxy.again_at:
             return
