@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tidegate.argo import follow
+from tidegate.argo.follow_others import MANAGED, run_of
 from tidegate.argo.submit import Submission
 from tidegate.argo.submit_checks import ARGO, problems
 from tidegate.cluster import objects, pods
@@ -50,6 +51,24 @@ class Argo:
         found = self._get(run)
         self._find_origins(found)
         return follow.observe(run, found, self._graph(run), self._origins)
+
+    def others(self, known: Container[str]) -> Iterator[tuple[RunRecord, Observed]]:
+        """The namespace's runs of tidegate's pipelines whose workflows' uids are not `known`, oldest first.
+
+        Raises: UnreachableError, ClusterError.
+        """
+        more = ""
+        found: list[dict[str, Any]] = []
+        while True:
+            query = {"labelSelector": MANAGED, "limit": "50"} | ({"continue": more} if more else {})
+            page = self._kube.get(self._at(), "list workflows", **query)
+            found += [each for each in page.get("items") or () if each["metadata"].get("uid") not in known]
+            more = str((page.get("metadata") or {}).get("continue") or "")
+            if not more:
+                break
+        for each in sorted(found, key=lambda workflow: str(workflow["metadata"]["creationTimestamp"])):
+            run = run_of(each, self._kube.place.context)
+            yield run, follow.observe(run, each, None, self._origins)
 
     def cancel(self, run: RunRecord, again: bool) -> None:
         name = _workflow(run)

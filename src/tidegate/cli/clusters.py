@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate.cli.terminal import stderr
+from tidegate.cli.where import Engine, Where
 from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
 from tidegate.store.store import Store
 
@@ -114,6 +115,33 @@ def look(store: Store, run: RunRecord, cluster: Cluster) -> tuple[Observed, list
     except GoneError as error:
         observed = Observed("failed", run.created, f"what became of it is not known: {error}", tasks=run.tasks)
     return observed, record(store, run, observed)
+
+
+def take_in(store: Store, where: Where) -> tuple[str, str]:
+    """Record the runs that others started where `where` says; gives the context and namespace that it stands for.
+
+    Raises: ClusterError, CommandError.
+    """
+    from tidegate.cli.failures import CommandError
+    from tidegate.cluster.recording import record
+
+    if where.engine is not Engine.ARGO:
+        raise CommandError(
+            "runs that others started are known of Argo only", fix="--on argo; Kubeflow's own UI lists its runs"
+        )
+    from tidegate.argo.submit_engine import Argo
+    from tidegate.cluster.kube import connect
+
+    kube = connect(where.context, where.namespace)
+    known = {str(run.settings.get("uid", "")) for run in store.runs.listing()}
+    taken = {run.id for run in store.runs.listing()}
+    for run, observed in Argo(kube).others(known):
+        if run.id in taken:  # a name that was used before, of a workflow that is gone
+            run = replace(run, id=f"{run.id}-{str(run.settings['uid'])[:4]}")
+        with store.transaction():
+            store.runs.create(run)
+            record(store, run, observed)
+    return kube.place.context, kube.place.namespace
 
 
 def cancel_on_cluster(store: Store, run: RunRecord) -> None:

@@ -54,11 +54,12 @@ def collect(
 
 
 def _dropped(store: Store, keep: int, newer_than: float | None) -> list[str]:
-    rows = store.database.query("SELECT id, created, state, collected FROM runs ORDER BY created DESC, id DESC")
+    rows = store.database.query("SELECT id, created, state, engine, collected FROM runs ORDER BY created DESC, id DESC")
     listed = [row for row in rows if row["collected"] is None]
     kept = {row["id"] for row in listed[:keep]}
     kept |= {row["id"] for row in listed if newer_than is not None and row["created"] >= newer_than}
-    kept |= {row["id"] for row in listed if row["state"] == "running" and is_held(store.runs.folder(row["id"]))}
+    running = [row for row in listed if row["state"] == "running"]
+    kept |= {row["id"] for row in running if row["engine"] != "local" or is_held(store.runs.folder(row["id"]))}
     return [row["id"] for row in reversed(rows) if row["id"] not in kept]
 
 
