@@ -40,9 +40,10 @@ def weighed(
 ) -> tuple[Shares, tuple[float, ...], tuple[float, ...], float]:
     """Memory and wealths after a window, and how many of the new model's requests were evidence.
 
-    Versus stable, latencies: the share of the new model's answers slower than (1 + margin) x against stable's share
-    slower than x, where x is the bucket bound next above stable's own quantile in earlier windows. A bound inside a
-    bucket counts the bucket as fast for a rollback and as slow for a promotion: never in favour of a verdict.
+    Latencies versus stable: x is the bucket bound next above stable's own quantile in earlier windows. It rolls back
+    where the new model's share slower than x is larger than stable's; it goes on where its share slower than
+    (1 + margin) x is smaller than stable's share slower than x. A bound inside a bucket counts the bucket as fast for a
+    rollback and as slow for a promotion: never in favour of a verdict.
     """
     counts = _counts(rule, memory, window)
     after = _kept(rule, memory, window, counts)
@@ -102,7 +103,9 @@ def _counts(rule: Rule, memory: Shares, window: Window) -> Counts | None:
     if at is None:
         return None
     slow, _, whole = slower(_of(window.stable, memory.bounds), at)
-    surely, possibly, total = slower(_of(window.canary, memory.bounds), (1 + rule.slower) * at)
+    mine = _of(window.canary, memory.bounds)
+    surely, _, total = slower(mine, at)
+    _, possibly, _ = slower(mine, (1 + rule.slower) * at)
     return Counts((slow, whole), (surely, total), (possibly, total))
 
 
