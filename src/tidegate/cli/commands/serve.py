@@ -121,7 +121,7 @@ def _model(model: str, destination: Path | None, store: Path | None, python_clas
     if python_class:
         if not folder.is_dir():
             raise CommandError(f"there is no folder {model}", expected=f"the folder that has {python_class}")
-        return folder.name, str(folder), "", folder.name  # no digest: Python writes its own files beside the class
+        return folder.name, str(folder), model_digest(folder), folder.name
     if folder.is_dir() and not (folder / CARD).is_file():
         inside = (folder / "Format-Serving/saved_model.pb", folder / "saved_model.pb")
         if any(path.is_file() for path in inside):

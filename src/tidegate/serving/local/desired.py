@@ -32,6 +32,7 @@ class Instance:
     version: str = ""
     replicas: int = 1
     python_class: str = ""
+    """Of a model packaged for Seldon's Python wrapper; the model that follows it is packaged alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def performed(desired: Desired, action: Prepare | SetTraffic | Promote | Drop) -
             if desired.canary and (desired.canary.uri, desired.canary.digest) == (action.uri, action.digest):
                 return desired
             fresh, canary = new_instance(desired, action.uri, action.digest, action.version, 1)
-            return replace(fresh, canary=canary, weight=0, mirror=0)
+            packaged = desired.stable.python_class if desired.stable else ""
+            return replace(fresh, canary=replace(canary, python_class=packaged), weight=0, mirror=0)
         case SetTraffic():
             if desired.canary is None:
                 return desired

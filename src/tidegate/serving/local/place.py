@@ -76,7 +76,7 @@ class Place:
         """Whether a supervisor lives."""
         return is_held(self.lock)
 
-    def supervise(self, wait: float = 5.0) -> None:
+    def supervise(self, wait: float = 60.0) -> None:
         """Start a supervisor where none lives; it outlives this process. Raises: PlaceError."""
         if self.supervised():
             return

@@ -168,6 +168,8 @@ class Supervisor:
         (folder / MODEL_SETTINGS).write_text(model, encoding="utf-8")
         command = [desired.runtime.python, "-m", "tidegate.serving.server", str(folder)]
         environment = _environment(desired)
+        if instance.python_class:  # Python would write beside the class, and change the model's digest
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
         mark = f"{self.place.folder}#{key}"
         kept.process = processes.start(command, environment, folder, folder / "server.log", mark)
         restarts = kept.seen.restarts + 1 if kept.seen else 0
