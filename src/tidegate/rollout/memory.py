@@ -19,6 +19,9 @@ class Shares:
     canary_recent: tuple[float, float] = (0.0, 0.0)
     stable_whole: tuple[float, float] = (0.0, 0.0)
     canary_whole: tuple[float, float] = (0.0, 0.0)
+    expected: float = 0.0
+    """Bad requests that the new model would have had at the stable model's rate in the same windows: totals alone
+    would mislead, because its share of requests grows while rates move (Simpson's paradox)."""
     bounds: tuple[float, ...] = ()
     """Of latencies: the buckets' bounds, in seconds."""
     stable_counts: tuple[float, ...] = ()

@@ -150,11 +150,14 @@ def _kept(rule: Rule, memory: Shares, window: Window, counts: Counts | None) -> 
     if counts is None:
         return after
     (h_s, n_s), (h_c, n_c) = counts.stable, counts.surely
+    recent = remembered(after.stable_recent, h_s, n_s), remembered(after.canary_recent, h_c, n_c)
+    if rule.relative and (n_s <= 0 or n_c <= 0):
+        return replace(after, stable_recent=recent[0], canary_recent=recent[1])
     return Shares(
-        remembered(after.stable_recent, h_s, n_s),
-        remembered(after.canary_recent, h_c, n_c),
+        *recent,
         (after.stable_whole[0] + h_s, after.stable_whole[1] + n_s),
         (after.canary_whole[0] + h_c, after.canary_whole[1] + n_c),
+        after.expected + (n_c * h_s / n_s if n_s > 0 else 0.0),
         after.bounds,
         after.stable_counts,
         after.canary_counts,
@@ -175,4 +178,4 @@ def _kept_buckets(memory: Shares, window: Window) -> Shares:
     if isinstance(mine, Histogram) and mine.bounds == bounds:
         canary = tuple([a + b for a, b in zip(canary, mine.counts, strict=True)])
     recent, whole = (memory.stable_recent, memory.canary_recent), (memory.stable_whole, memory.canary_whole)
-    return Shares(*recent, *whole, bounds, stable, canary)
+    return Shares(*recent, *whole, memory.expected, bounds, stable, canary)

@@ -114,7 +114,7 @@ def _measured(rule: Rule, evidence: Evidence) -> Measured:
 
 
 def _share(rule: Rule, memory: Shares) -> Measured:
-    (bad, seen), (stable_bad, stable_seen) = memory.canary_whole, memory.stable_whole
+    (bad, seen), stable_seen = memory.canary_whole, memory.stable_whole[1]
     if seen <= 0:
         return None, None, None, None
     own = bad / seen
@@ -122,8 +122,8 @@ def _share(rule: Rule, memory: Shares) -> Measured:
         return own, intervals.rate(bad, seen), None, own
     if stable_seen <= 0:
         return None, None, None, own
-    stable = stable_bad / stable_seen
-    return own - stable, intervals.difference(memory.stable_whole, memory.canary_whole), stable, own
+    stable = memory.expected / seen
+    return own - stable, intervals.difference((stable * stable_seen, stable_seen), (bad, seen)), stable, own
 
 
 def _mean(rule: Rule, memory: Means) -> Measured:
