@@ -95,15 +95,18 @@ def local_path(artifact: Artifact) -> Path | None:
 
 
 async def tidy(folder: Path, succeeded: bool) -> None:
-    """Drop what an attempt left in its working folder; of one that failed, its outputs: nothing half-written stays."""
-    doomed = folder / ("work" if succeeded else "outputs")
-    try:
-        with os.scandir(doomed) as left:
-            empty = next(left, None) is None  # as most working folders are
-    except FileNotFoundError:
-        return
-    if not empty:
-        await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
+    """Drop what an attempt left in its working folder, and the code beside it; of one that failed, its outputs:
+    nothing half-written stays.
+    """
+    for name in ("work", "work.code") if succeeded else ("outputs",):
+        doomed = f"{folder}/{name}"
+        try:
+            with os.scandir(doomed) as left:
+                empty = next(left, None) is None  # as most working folders are
+        except FileNotFoundError:
+            continue
+        if not empty:
+            await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
 
 
 def _make(folder: Path) -> None:

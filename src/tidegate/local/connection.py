@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import socket
@@ -13,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate.local.daemon import processes, wire
+from tidegate.local.daemon import processes
+from tidegate.local.daemon.lines import Line
 from tidegate.local.daemon.main import TAKEN
 
 _BOOT = Path(__file__).parent / "daemon/boot.py"
@@ -41,22 +41,24 @@ class Unfit(Exception):  # noqa: N818
 class Connection:
     """One open connection to a supervisor."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self) -> None:
+        self.line = Line(self._hear, self._lost)
+        self.greeted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether somebody is there, and stays."""
+        self._ended = asyncio.Event()
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._pids: dict[str, int] = {}
-        self._listening = asyncio.ensure_future(self._listen())
 
     @property
     def alive(self) -> bool:
-        return not self._listening.done()
+        return self.line.is_open
 
     async def run(self, key: str, task: Mapping[str, Any]) -> dict[str, Any]:
         """Run to the end and return what the supervisor says of it. Raises: WorkerLost, Unfit."""
         if not self.alive:
             raise WorkerLost(began=False)
         answer = self._answers[key] = asyncio.get_running_loop().create_future()
-        self._writer.write(wire.encode({"run": key, "task": task}))
+        self.line.tell({"run": key, "task": task})
         try:
             said: dict[str, Any] = await answer
             return said
@@ -65,35 +67,30 @@ class Connection:
             self._pids.pop(key, None)
 
     def stop(self, key: str) -> None:
-        if self.alive:
-            self._writer.write(wire.encode({"stop": key}))
+        self.line.tell({"stop": key})
 
     def retire(self) -> None:
         """Ask the worker to end as soon as nobody needs it."""
-        self._writer.write(wire.encode({"retire": True}))
+        self.line.tell({"retire": True})
 
     async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
-        self._listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._listening
+        self.line.close()
+        await self._ended.wait()
 
-    async def _listen(self) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-            while True:
-                message = await wire.read(self._reader)
-                if "started" in message:
-                    self._pids[message["started"]] = message["pid"]
-                elif "ended" in message:
-                    self._settle(message["ended"], message)
-                elif "unfit" in message:
-                    self._settle(message["unfit"], Unfit())
-        self._lost()
+    def _hear(self, message: dict[str, Any], _body: bytes) -> None:
+        if "started" in message:
+            self._pids[message["started"]] = message["pid"]
+        elif "ended" in message:
+            self._settle(message["ended"], message)
+        elif "unfit" in message:
+            self._settle(message["unfit"], Unfit())
+        elif "hello" in message and not self.greeted.done():
+            self.greeted.set_result(True)
 
     def _lost(self) -> None:
-        self._writer.close()
+        self._ended.set()
+        if not self.greeted.done():
+            self.greeted.set_result(False)
         for key in list(self._answers):
             pid = self._pids.get(key, 0)
             if pid:  # the worker sees to this when it can; when it was killed with all its processes it cannot
@@ -125,7 +122,8 @@ async def once(python: Path, env: Mapping[str, str]) -> tuple[Connection, subpro
             env=dict(env),
             start_new_session=True,
         )
-    connection = Connection(*await asyncio.open_unix_connection(sock=ours))
+    connection = Connection()
+    await asyncio.get_running_loop().create_unix_connection(lambda: connection.line, sock=ours)
     return connection, process
 
 
@@ -178,20 +176,16 @@ async def warm(
 
 async def _connect(path: Path) -> Connection | None:
     """None where nobody listens, or is just leaving."""
+    connection = Connection()
     try:
-        reader, writer = await asyncio.open_unix_connection(path)
+        await asyncio.get_running_loop().create_unix_connection(lambda: connection.line, os.fspath(path))
     except OSError:
         return None
-    peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    peer = connection.line.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     if struct.unpack("3i", peer)[1] != os.getuid():
-        writer.close()
+        connection.line.close()
         raise NoWorker(f"{path} belongs to another user")
-    try:
-        await wire.read(reader)
-    except (asyncio.IncompleteReadError, OSError):
-        writer.close()
-        return None
-    return Connection(reader, writer)
+    return connection if await connection.greeted else None
 
 
 async def _start(path: Path, python: Path, env: Mapping[str, str], preload: Sequence[str], idle: float) -> None:
@@ -203,7 +197,7 @@ async def _start(path: Path, python: Path, env: Mapping[str, str], preload: Sequ
             stdout=subprocess.PIPE,
             stderr=log,
             cwd="/",
-            env=dict(env),
+            env=dict(env) | {"LD_BIND_NOW": "1"},  # or each child would look its symbols up anew
             start_new_session=True,
         )
     with process:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib
-import json
 import os
 import resource
 import runpy
@@ -18,23 +16,29 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from . import processes, tracebacks, wire
+from . import lightweight, processes, tracebacks, wire
+from .lightweight import Modules
 
 _REPORT_LIMIT = 32_000  # bytes; below what a socket holds, so that writing never waits
 _KILL_ME_FIRST = b"500"  # when memory runs out, the kernel takes a task, not the engine
 
 
-def become(line: socket.socket, zygote: int, ours: Sequence[int]) -> NoReturn:
+def become(
+    line: socket.socket, zygote: int, ours: Sequence[int], modules: Modules, ahead: Callable[[], None] | None = None
+) -> NoReturn:
     """In the forked child: wait for a task on `line`, run its program, and say its error, if any, on `line`.
 
-    `ours` are the zygote's own descriptors.
+    ours: the zygote's own descriptors. modules: those it has executed.
+    ahead: what a child that is forked before there is a task does with its time, to be the quicker then.
     """
     code = 1
     try:
         _part(zygote, ours)
-        task = _next(line)
+        if ahead:
+            ahead()
+        task = wire.receive_as_child(line)
         _settle(task)
-        code = perform(task["program"], line)
+        code = perform(task["program"], line, modules)
     except EOFError:
         code = 0  # the zygote needs us no more
     except BaseException as error:
@@ -60,13 +64,6 @@ def _part(zygote: int, ours: Sequence[int]) -> None:
         numpy_random.seed()  # Python's own `random` seeds itself after a fork
 
 
-def _next(line: socket.socket) -> Mapping[str, Any]:
-    inbox = wire.Inbox(line)
-    while True:
-        for task in inbox.receive():
-            return task
-
-
 def _settle(task: Mapping[str, Any]) -> None:
     log = os.open(task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -75,24 +72,41 @@ def _settle(task: Mapping[str, Any]) -> None:
     os.close(log)
     os.close(null)
     os.chdir(task["cwd"])
-    os.environ.clear()
-    os.environ.update(task["env"])
-    time.tzset()
+    _set_variables(task["env"])
     if tempfile := sys.modules.get("tempfile"):
         tempfile.tempdir = None  # type: ignore[attr-defined]
     for overlay in task.get("overlays", ()):
         sys.path.insert(0, overlay)
 
 
-def perform(program: Mapping[str, Any], report: socket.socket) -> int:
-    """Run the program as the interpreter would run it; its exit status. What it raised goes to `report`, in a line."""
+def _set_variables(wanted: Mapping[str, str]) -> None:
+    """Most are as the zygote has them: each that is left alone is some memory less to copy."""
+    zone = os.environ.get("TZ")
+    for name in [name for name in os.environ if name not in wanted]:
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    if os.environ.get("TZ") != zone:
+        time.tzset()
+
+
+def perform(program: Mapping[str, Any], report: socket.socket, modules: Modules | None = None) -> int:
+    """Run the program as the interpreter would run it; its exit status. What it raised goes to `report`, in a line.
+
+    modules: those that need not be executed any more.
+    """
     kind, args = program["kind"], list(program["args"])
     if kind == "exec":
         return _exec(args, report)
     try:
         try:
             sys.modules["__main__"] = ModuleType("__main__")
-            _RUN[kind](program, args)
+            if kind == "kfp":
+                lightweight.run(program, args, modules)
+            else:
+                lightweight.forget()
+                _RUN[kind](program, args)
             code = 0
         except SystemExit as ending:
             code = _exit_code(ending, report)
@@ -118,45 +132,13 @@ def _exec(command: list[str], report: socket.socket) -> int:
         return 127 if missing else 126
 
 
-def run_kfp(program: Mapping[str, Any], args: list[str]) -> None:
-    """What KFP's bootstrap script does: the component's module in a folder, and kfp's executor on it."""
-    main = importlib.import_module("kfp.dsl.executor_main")
-    sys.path.insert(0, os.getcwd())
-    main._setup_logging()
-    if not program["source"]:
-        sys.argv = [main.__file__ or "", *args]
-        main.executor_main()
-        return
-    folder, name = program["folder"], "ephemeral_component"
-    os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, f"{name}.py")
-    with open(path, "w", encoding="utf-8", errors="surrogatepass") as file:
-        file.write(program["source"])
-    os.environ["_KFP_RUNTIME"] = "true"
-    sys.argv = [main.__file__ or "", "--component_module_path", path, *args]
-    match args:
-        case ["--executor_input", task, "--function_to_execute", function]:
-            # As executor_main does, without its parser and its words to the log, which take as long as the rest.
-            module = main.utils.load_module(module_name=name, module_directory=folder)
-            given = json.loads(task)
-            run = main.component_executor.Executor(executor_input=given, function_to_execute=getattr(module, function))
-            for name, found in given["inputs"]["artifacts"].items():
-                if not found["artifacts"]:  # kfp's executor takes an empty list, as empty loops give, for nothing
-                    run.input_artifacts.setdefault(name, [])
-            run.execute()
-        case _:
-            main.executor_main()
-
-
 def _module(program: Mapping[str, Any], args: list[str]) -> None:
-    _forget_kfp()
     sys.argv = [program["name"], *args]
     sys.path.insert(0, os.getcwd())
     runpy._run_module_as_main(program["name"])  # type: ignore[attr-defined]
 
 
 def _script(program: Mapping[str, Any], args: list[str]) -> None:
-    _forget_kfp()
     sys.argv = [program["name"], *args]
     path = os.path.abspath(program["name"])
     sys.path.insert(0, os.path.dirname(path))
@@ -168,24 +150,16 @@ def _script(program: Mapping[str, Any], args: list[str]) -> None:
 
 
 def _code(program: Mapping[str, Any], args: list[str]) -> None:
-    _forget_kfp()
     sys.argv = ["-c", *args]
     sys.path.insert(0, "")
     exec(compile(program["source"], "<string>", "exec"), sys.modules["__main__"].__dict__)  # noqa: S102
 
 
 _RUN: Mapping[str, Callable[[Mapping[str, Any], list[str]], None]] = {
-    "kfp": run_kfp,
     "module": _module,
     "script": _script,
     "code": _code,
 }
-
-
-def _forget_kfp() -> None:
-    """The zygote has kfp in its runtime form, without the compiler; a program of another kind gets it whole."""
-    for name in [name for name in sys.modules if name == "kfp" or name.startswith("kfp.")]:
-        del sys.modules[name]
 
 
 def _exit_code(ending: SystemExit, report: socket.socket) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -23,7 +24,8 @@ READY, TAKEN = b"ready\n", b"taken\n"
 def main(arguments: Sequence[str]) -> None:
     """`once`, or `serve SOCKET IDLE_SECONDS MODULE...`."""
     sys.dont_write_bytecode = False  # preloaded modules are many, and twice as slow to import without
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name in ("PYTHONDONTWRITEBYTECODE", "LD_BIND_NOW"):
+        os.environ.pop(name, None)
     mode, *rest = arguments
     if mode == "once":
         _once()
@@ -37,7 +39,7 @@ def _once() -> None:
 
     async def attend() -> None:
         await supervisor.start()
-        await supervisor.serve(*await asyncio.open_unix_connection(sock=client))
+        await supervisor.serve(client)
 
     import asyncio
 
@@ -53,7 +55,9 @@ def _serve(path: Path, idle: float, preload: Sequence[str]) -> None:
     except BlockingIOError:
         os.write(1, TAKEN)
         return
-    supervisor = _begin(["", *preload], load=True, not_for_zygotes=[lock, 1])
+    sources = f"{path.with_suffix('')}.sources"
+    _remove(sources)  # of a worker that was killed
+    supervisor = _begin(["", *preload], load=True, not_for_zygotes=[lock, 1], sources=sources)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -61,7 +65,7 @@ def _serve(path: Path, idle: float, preload: Sequence[str]) -> None:
 
     async def attend() -> None:
         await supervisor.start()
-        server = await asyncio.start_unix_server(supervisor.serve, sock=listener)
+        server = await asyncio.get_running_loop().create_unix_server(supervisor.client, sock=listener)
         os.write(1, READY)
         _silence(1)
         await supervisor.quiet(idle, path)
@@ -69,18 +73,31 @@ def _serve(path: Path, idle: float, preload: Sequence[str]) -> None:
 
     import asyncio
 
-    asyncio.run(attend())
+    try:
+        asyncio.run(attend())
+    finally:
+        _remove(sources)
 
 
-def _begin(modules: Sequence[str], load: bool, not_for_zygotes: Sequence[int]) -> Supervisor:
-    """Fork the first zygote, while this process is still small, then become its supervisor."""
+def _remove(sources: str) -> None:
+    """Zygotes have taken their folders' write permission away."""
+    for folder, _, _ in os.walk(sources):
+        os.chmod(folder, 0o700)
+    shutil.rmtree(sources, ignore_errors=True)
+
+
+def _begin(modules: Sequence[str], load: bool, not_for_zygotes: Sequence[int], sources: str = "") -> Supervisor:
+    """Fork the first zygote, while this process is still small, then become its supervisor.
+
+    sources: the folder for those of component modules that zygotes keep.
+    """
     pairs = [socket.socketpair() for _ in modules]
     if os.fork() == 0:
         for ours, _ in pairs:
             ours.close()
         for descriptor in not_for_zygotes:
             _silence(descriptor) if descriptor < 3 else os.close(descriptor)
-        zygote.grow(0, [theirs for _, theirs in pairs], modules if load else [None])
+        zygote.grow(0, [theirs for _, theirs in pairs], modules if load else [None], sources)
     for _, theirs in pairs:
         theirs.close()
     processes.adopt_orphans()

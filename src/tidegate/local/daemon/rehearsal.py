@@ -1,6 +1,8 @@
 """Runs kfp's executor once in the zygote, on a component that does nothing.
 
-Its lazy imports and compiled patterns are then there for every child, which halves what a light component takes.
+Its lazy imports and compiled patterns are then there for every child, which halves what a light component takes. A
+child forked before there is a task does it once more for itself: what it copies of the zygote's memory by that, it
+need not copy when the task is there.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 
-from . import child
+from . import lightweight
 
 _COMPONENT = """import kfp
 from kfp import dsl
@@ -25,8 +28,17 @@ def rehearse(number: int, text: str = '', made: Output[Artifact] = None) -> Name
 """
 
 
-def rehearse() -> None:
-    """Leaves arguments, paths, modules and logging as they were. Raises: ImportError where there is no kfp."""
+_AGAIN = {
+    "inputs": {"parameterValues": {"number": 1}},
+    "outputs": {"parameters": {"number": {"outputFile": os.devnull}}, "outputFile": os.devnull},
+}
+
+
+def rehearse() -> Callable[[], None]:
+    """Leaves arguments, paths, modules and logging as they were; gives what a child does ahead.
+
+    Raises: ImportError where there is no kfp.
+    """
     importlib.import_module("kfp.dsl.executor_main")
     root = logging.getLogger()
     arguments, path, handlers, level = sys.argv, list(sys.path), list(root.handlers), root.level
@@ -42,12 +54,14 @@ def rehearse() -> None:
     }
     args = ["--executor_input", json.dumps(task), "--function_to_execute", "rehearse"]
     try:
-        child.run_kfp({"source": _COMPONENT, "folder": folder}, args)
+        lightweight.run({"source": _COMPONENT, "folder": folder}, args)
+        function = sys.modules[lightweight.NAME].rehearse
     finally:
         sys.argv, sys.path[:] = arguments, path
-        sys.modules.pop("ephemeral_component", None)
+        sys.modules.pop(lightweight.NAME, None)
         for handler in set(root.handlers) - set(handlers):
             root.removeHandler(handler)
         root.setLevel(level)
         os.environ.pop("_KFP_RUNTIME", None)
         shutil.rmtree(folder, ignore_errors=True)
+    return lambda: lightweight.execute(_AGAIN, function)

@@ -8,16 +8,19 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import processes, wire
 from .choosing import Growth, Level, Verdict, choose
 from .endings import Reason, ending
+from .lines import Line
 
 _GLANCE, _LOOK = 0.025, 0.5  # seconds between looks at the memory of a task's first process, and of all of them
+_REMEMBERED = 1.0  # seconds
 _LAST_LINE = 2000  # bytes
 
 
@@ -27,6 +30,8 @@ class _Task:
     """The token in its environment, unique."""
     client: _Client
     request: Mapping[str, Any]
+    order: bytes
+    """The request as it came, for the zygote."""
     place: int = -1
     """Of its zygote; -1 while it waits for one."""
     pid: int = 0
@@ -41,28 +46,25 @@ class _Task:
 class _Client:
     """One connection; when it closes, its tasks are killed."""
 
-    def __init__(self, supervisor: Supervisor, writer: asyncio.StreamWriter) -> None:
-        self._supervisor, self._writer = supervisor, writer
-
-    async def listen(self, reader: asyncio.StreamReader) -> None:
-        try:
-            while True:
-                message = await wire.read(reader)
-                if "run" in message:
-                    self._supervisor.run(self, message["run"], message["task"])
-                elif "stop" in message:
-                    self._supervisor.stop(message["stop"])
-                elif "retire" in message:
-                    self._supervisor.retiring = True
-        except (asyncio.IncompleteReadError, OSError):
-            pass
-        finally:
-            self._supervisor.gone(self)
-            self._writer.close()
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self.line = Line(self._hear, self._lost, greeting={"hello": os.getpid()})
+        self.gone = asyncio.get_running_loop().create_future()
 
     def tell(self, message: wire.Message) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(wire.encode(message))
+        self.line.tell(message)
+
+    def _hear(self, message: dict[str, Any], body: bytes) -> None:
+        if "run" in message:
+            self._supervisor.run(self, message["run"], message["task"], body)
+        elif "stop" in message:
+            self._supervisor.stop(message["stop"])
+        elif "retire" in message:
+            self._supervisor.retiring = True
+
+    def _lost(self) -> None:
+        self._supervisor.lost(self)
+        self.gone.set_result(None)
 
 
 class Supervisor:
@@ -71,26 +73,29 @@ class Supervisor:
     def __init__(self, modules: Sequence[str], sockets: Sequence[socket.socket]) -> None:
         self._levels = [Level(module) for module in modules]
         self._sockets = sockets
-        self._zygotes: list[asyncio.StreamWriter] = []
+        self._zygotes: list[Line] = []
         self._tasks: dict[str, _Task] = {}
         self._clients: set[_Client] = set()
-        self._background: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
+        self._kills, self._kills_at = 0, -_REMEMBERED
         self.retiring = False
         """A newer worker has taken over, or a zygote has died: end as soon as nobody needs this one."""
 
     async def start(self) -> None:
         for place, ours in enumerate(self._sockets):
-            reader, writer = await asyncio.open_unix_connection(sock=ours)
-            self._zygotes.append(writer)
-            self._spawn(self._hear(place, reader))
+            made = partial(Line, partial(self._hear, place), partial(self._gone, place))
+            self._zygotes.append((await asyncio.get_running_loop().create_unix_connection(made, sock=ours))[1])
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client until it goes."""
-        client = _Client(self, writer)
+    def client(self) -> Line:
+        """The line of a client that has just come."""
+        client = _Client(self)
         self._clients.add(client)
-        client.tell({"hello": os.getpid()})
-        await client.listen(reader)
+        return client.line
+
+    async def serve(self, line: socket.socket) -> None:
+        """Serve one client until it goes."""
+        await asyncio.get_running_loop().create_unix_connection(self.client, sock=line)
+        await asyncio.wait([client.gone for client in self._clients])
 
     async def quiet(self, idle: float, path: Path) -> None:
         """Wait until nobody has needed this worker for `idle` seconds, or not at all while it retires.
@@ -111,15 +116,15 @@ class Supervisor:
                 return
 
     # ------------------------------------------------------------ clients
-    def run(self, client: _Client, key: str, request: Mapping[str, Any]) -> None:
-        self._tasks[key] = task = _Task(key, client, request)
+    def run(self, client: _Client, key: str, request: Mapping[str, Any], body: bytes) -> None:
+        self._tasks[key] = task = _Task(key, client, request, wire.pack(body))
         self._place(task)
 
     def stop(self, key: str) -> None:
         if task := self._tasks.get(key):
             self._end(task, Reason.STOPPED)
 
-    def gone(self, client: _Client) -> None:
+    def lost(self, client: _Client) -> None:
         self._clients.discard(client)
         for task in [task for task in self._tasks.values() if task.client is client]:
             task.reason = task.reason or Reason.STOPPED
@@ -141,10 +146,17 @@ class Supervisor:
             task.client.tell({"unfit": task.key})
             return
         task.place = chosen
-        task.kills_before = processes.out_of_memory_kills()
+        task.kills_before = self._kernel_kills()
         with contextlib.suppress(OSError):
             task.log_from = os.stat(request["log"]).st_size
-        self._zygotes[chosen].write(wire.encode({"run": task.key, "task": request}))
+        self._zygotes[chosen].hand_on(task.order)
+
+    def _kernel_kills(self) -> int:
+        """As of a moment ago: reading it takes as long as all else that is done here for a light task."""
+        now = time.monotonic()
+        if now - self._kills_at > _REMEMBERED:
+            self._kills, self._kills_at = processes.out_of_memory_kills(), now
+        return self._kills
 
     def _started(self, task: _Task, message: wire.Message) -> None:
         task.pid, task.started = message["pid"], message["at"]
@@ -209,7 +221,7 @@ class Supervisor:
             self._spawn(self._kill_later(task), task)
 
     def _signal(self, task: _Task, number: int) -> None:
-        self._zygotes[task.place].write(wire.encode({"kill": task.key, "signal": number}))
+        self._zygotes[task.place].tell({"kill": task.key, "signal": number})
 
     async def _kill_later(self, task: _Task) -> None:
         await asyncio.sleep(task.request["grace"])
@@ -234,45 +246,38 @@ class Supervisor:
             await asyncio.sleep(_GLANCE)
 
     # ------------------------------------------------------------ zygotes
-    async def _hear(self, place: int, reader: asyncio.StreamReader) -> None:
+    def _hear(self, place: int, message: dict[str, Any], _body: bytes) -> None:
         level = self._levels[place]
-        try:
-            while True:
-                message = await wire.read(reader)
-                if "loaded" in message:
-                    level.growth, level.roots = Growth.READY, frozenset(message["roots"])
-                    level.memory = message["memory"]
-                    self._place_waiting()
-                elif "started" in message and (task := self._tasks.get(message["started"])):
-                    self._started(task, message)
-                elif "ended" in message and (task := self._tasks.get(message["ended"])):
-                    self._ended(task, message)
-        except (asyncio.IncompleteReadError, OSError):
-            pass
+        if "loaded" in message:
+            level.growth, level.roots = Growth.READY, frozenset(message["roots"])
+            level.memory = message["memory"]
+            self._place_waiting()
+        elif "started" in message and (task := self._tasks.get(message["started"])):
+            self._started(task, message)
+        elif "ended" in message and (task := self._tasks.get(message["ended"])):
+            self._ended(task, message)
+
+    def _gone(self, place: int) -> None:
+        """A zygote has died; its tasks died with it, and what they had started is adopted by us."""
+        level = self._levels[place]
         was_ready, level.growth = level.growth is Growth.READY, Growth.GONE
-        self._lost(place)
+        for task in [task for task in self._tasks.values() if task.place == place]:
+            if task.pid:
+                processes.kill(processes.tree(task.pid, processes.table()))
+            self._finish(task, "killed", "the worker process that ran the task was killed", {"exit": -signal.SIGKILL})
         if was_ready or place == 0:
             self.retiring = True
             self._changed.set()
         self._place_waiting()
 
-    def _lost(self, place: int) -> None:
-        """A zygote has died; its tasks died with it, and what they had started is adopted by us."""
-        for task in [task for task in self._tasks.values() if task.place == place]:
-            if task.pid:
-                processes.kill(processes.tree(task.pid, processes.table()))
-            self._finish(task, "killed", "the worker process that ran the task was killed", {"exit": -signal.SIGKILL})
-
     def _place_waiting(self) -> None:
         for task in [task for task in self._tasks.values() if task.place < 0]:
             self._place(task)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], task: _Task | None = None) -> None:
-        kept = task.waits if task else self._background
+    def _spawn(self, work: Coroutine[Any, Any, None], task: _Task) -> None:
         started = asyncio.ensure_future(work)
-        kept.add(started)
-        done: Callable[[asyncio.Task[None]], None] = kept.discard
-        started.add_done_callback(done)
+        task.waits.add(started)
+        started.add_done_callback(task.waits.discard)
 
 
 def _memory_of_tree(root: int) -> int:

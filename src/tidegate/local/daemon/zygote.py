@@ -11,14 +11,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from . import child, processes, wire
+from . import child, lightweight, processes, wire
+from .lightweight import Modules
 from .rehearsal import rehearse
 
-_QUIET = 1  # milliseconds without a message until the next child is forked ahead
 _SWEEP_AFTER = 0.2  # seconds after a task's end until its runaway descendants are looked for
 
 
@@ -26,10 +26,18 @@ KFP_RUNTIME = ""
 """In place of a module: kfp's executor, where the environment has it."""
 
 
-def grow(place: int, controls: Sequence[socket.socket], modules: Sequence[str | None]) -> NoReturn:
+def grow(
+    place: int,
+    controls: Sequence[socket.socket],
+    modules: Sequence[str | None],
+    folder: str = "",
+    ahead: Callable[[], None] | None = None,
+) -> NoReturn:
     """Become the zygote at `place`: import `modules[place]` (None: nothing), fork the zygote of the next place, serve.
 
-    `controls` are the zygotes' ends of their sockets to the supervisor, one each.
+    controls: the zygotes' ends of their sockets to the supervisor, one each.
+    folder: for the sources of component modules; empty where none are kept.
+    ahead: what children forked ahead of their task do.
     """
     processes.adopt_orphans()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
@@ -38,7 +46,7 @@ def grow(place: int, controls: Sequence[socket.socket], modules: Sequence[str | 
         control.close()
     control = controls[place]
     try:
-        _load(modules[place])
+        ahead = _load(modules[place]) or ahead
     except BaseException as error:
         # The supervisor sees us go, and tasks that need the module run without it and say what is wrong with it.
         sys.stderr.write(f"preload {modules[place]}: {type(error).__name__}: {error}\n")
@@ -51,23 +59,29 @@ def grow(place: int, controls: Sequence[socket.socket], modules: Sequence[str | 
     if place + 1 < len(controls):
         successor = os.fork()
         if not successor:
-            grow(place + 1, controls, modules)
+            grow(place + 1, controls, modules, folder, ahead)
         for later in controls[place + 1 :]:
             later.close()
     roots = sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {__package__})
     control.sendall(wire.encode({"loaded": place, "roots": roots, "memory": processes.anonymous()}))
-    _Zygote(control, successor).serve()
+    _Zygote(control, successor, os.path.join(folder, str(place)) if folder else "", ahead).serve()
 
 
-def _load(module: str | None) -> None:
+def _load(module: str | None) -> Callable[[], None] | None:
+    """Import; gives what children can do ahead, where that is known now."""
     if module != KFP_RUNTIME:
         if module:
             importlib.import_module(module)
-        return
+        return None
     os.environ["_KFP_RUNTIME"] = "true"  # kfp then imports only what runs components
-    with contextlib.suppress(ImportError):
-        rehearse()
-    os.environ.pop("_KFP_RUNTIME", None)
+    try:
+        ahead = rehearse()
+        lightweight.set_up_logging()
+    except ImportError:
+        return None
+    finally:
+        os.environ.pop("_KFP_RUNTIME", None)
+    return ahead
 
 
 @dataclass(slots=True)
@@ -83,8 +97,11 @@ class _Child:
 class _Zygote:
     """Keeps one child forked ahead, since a fork of much memory takes longer than a light task."""
 
-    def __init__(self, control: socket.socket, successor: int) -> None:
+    def __init__(self, control: socket.socket, successor: int, folder: str, ahead: Callable[[], None] | None) -> None:
         self._control, self._inbox, self._successor = control, wire.Inbox(control), successor
+        self._modules, self._ahead = Modules(folder), ahead
+        self._new: str | None = None
+        """The source of a component module that the last task brought, and that nobody has looked at yet."""
         self._children: dict[int, _Child] = {}
         self._spare: _Child | None = None
         self._cores = len(os.sched_getaffinity(0))
@@ -111,19 +128,29 @@ class _Zygote:
             self._reap()
             if self._sweep_at is not None and time.monotonic() >= self._sweep_at:
                 self._sweep()
-            if not ready and self._may_fork_ahead():
-                with contextlib.suppress(OSError):
-                    self._spare = self._fork()
+            if not ready:
+                self._get_ahead()
 
     def _patience(self) -> float | None:
         """Milliseconds until there is something to do unasked."""
-        if self._may_fork_ahead():
-            return _QUIET
+        if self._new is not None or self._may_fork_ahead():
+            return 0
         return None if self._sweep_at is None else max(0.0, self._sweep_at - time.monotonic()) * 1000 + 1
 
     def _may_fork_ahead(self) -> bool:
         """Not while tasks could use all cores."""
         return self._spare is None and len(self._children) < self._cores
+
+    def _get_ahead(self) -> None:
+        """What can be done while nobody asks for anything."""
+        if self._new is not None:
+            new, self._new = self._new, None
+            if self._modules.prepare(new) and self._spare:  # the next one will know the module
+                self._spare.line.close()
+                self._spare = None
+        elif self._may_fork_ahead():
+            with contextlib.suppress(OSError):
+                self._spare = self._fork(self._ahead)
 
     def _obey(self, message: wire.Message) -> None:
         if "run" in message:
@@ -137,7 +164,7 @@ class _Zygote:
                     processes.send(task.pid, message["signal"])
 
     def _run(self, key: str, task: Mapping[str, Any]) -> None:
-        started, order = time.time(), wire.encode(task)
+        started, order = time.time(), wire.encode_for_child(task)
         try:
             chosen, self._spare = self._spare or self._fork(), None
             try:
@@ -150,8 +177,10 @@ class _Zygote:
             return
         chosen.key = key
         self._tell({"started": key, "pid": chosen.pid, "at": started})
+        if self._modules.wants(task["program"].get("source")):
+            self._new = task["program"]["source"]
 
-    def _fork(self) -> _Child:
+    def _fork(self, ahead: Callable[[], None] | None = None) -> _Child:
         """Raises: OSError."""
         ours, theirs = socket.socketpair()
         zygote = os.getpid()
@@ -159,7 +188,7 @@ class _Zygote:
         if not pid:
             lines = (child.line.fileno() for child in self._children.values())
             inherited = [self._control.fileno(), self._awake, self._wake, ours.fileno(), *lines]
-            child.become(theirs, zygote, inherited)
+            child.become(theirs, zygote, inherited, self._modules, ahead)
         theirs.close()
         forked = self._children[pid] = _Child(pid, ours)
         return forked
