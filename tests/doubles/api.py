@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import marshal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import jsonpatch
 
 from tidegate.kube.client import ApiError, Json
 
+T = TypeVar("T")
 Admission = Callable[[Json], str]
 """Why an object is refused; empty: it is not."""
 
@@ -128,6 +129,12 @@ class MemoryApi:
         self.asked[verb] += 1
         if self.fail_next:
             raise ApiError(f"{verb}: made to fail", self.fail_next.pop(0))
+
+
+def deepcopy(thing: T) -> T:
+    """Of JSON only, and fast."""
+    copied: T = marshal.loads(marshal.dumps(thing))
+    return copied
 
 
 def _collection(path: str) -> bool:

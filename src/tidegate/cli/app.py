@@ -44,6 +44,9 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Models": (
         Entry("models", "List models and their pushed versions.", "models"),
         Entry("verify", "Check a pushed model's signature and content.", "models"),
+        Entry("serve", "Serve a model on this machine.", "serve"),
+        Entry("rollout", "Bring a new model live, step by step.", "rollout"),
+        Entry("operator", "Roll models out in a cluster: the controller of ModelRollouts.", "operator"),
     ),
     "Keep house": (
         Entry("setup", "Make the local environments that pipelines run in.", "environments"),

@@ -1,0 +1,16 @@
+"""Where verdicts are written: the port that a Git writer fills."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tidegate.rollout.actions import Record
+from tidegate.rollout.plan import RolloutPlan
+
+
+class Recorder(Protocol):
+    """Writes a verdict where the desired state lives. Safe to repeat: the same verdict twice is one commit."""
+
+    async def record(self, plan: RolloutPlan, namespace: str, name: str, verdict: Record) -> None:
+        """`name`: the ModelRollout's. Raises: PortError."""
+        ...
