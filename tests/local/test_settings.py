@@ -85,7 +85,7 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.Mo
     ("text", "message"),
     [
         ("store = 3", "[store]: expected text, found 3"),
-        ("stores = 'x'", "tidegate.toml: expected only store, images, environments, limits, found 'stores'"),
+        ("stores = 'x'", "tidegate.toml: expected only store, images, environments, limits, argo, found 'stores'"),
         ("images = ['x']", "[images]: expected a table, found ['x']"),
         ("images = {'a:*' = 'nowhere'}", "the name of an environment (components, host, serving), found 'nowhere'"),
         ("environments.new.lock = 'x'", "[environments.new]: expected a path"),

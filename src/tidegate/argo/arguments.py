@@ -97,7 +97,7 @@ def _plain(binding: Binding, task: Task, scope: Scope, reasons: bool) -> str:
 
 
 def _with_reason(text: str, task: str) -> str:
-    failed = f"(tasks['{task}'].status in [\"Failed\", \"Error\"])"
+    failed = f'(tasks[\'{task}\'].status in ["Failed", "Error"])'
     return f'({text} != "null" ? {text} : {failed} ? "!{task} failed" : "!{task} was skipped")'
 
 

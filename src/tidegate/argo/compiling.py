@@ -19,9 +19,17 @@ from tidegate.spec.errors import Problem, SpecError
 MAX_MAP = 900_000
 """Bytes that a ConfigMap of steps may have; Kubernetes takes 1 MiB."""
 API = "argoproj.io/v1alpha1"
+_RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_OF_ARGO = json.dumps(
+    {
+        "initContainers": [{"name": "init", "securityContext": _RESTRICTED}],
+        "containers": [{"name": "wait", "securityContext": _RESTRICTED}],
+    }
+)
+"""Argo's own containers are not restricted unless its controller is set up so."""
 
 
-def compile(graph: Graph, options: Options, runner: bytes) -> list[dict[str, Any]]:  # noqa: A001 - what it does
+def compile(graph: Graph, options: Options, runner: bytes) -> list[dict[str, Any]]:
     """The objects to apply: ConfigMaps first, the WorkflowTemplate, and a CronWorkflow where there is a schedule.
 
     `runner`: the step runner (`runner.archive()`).
@@ -65,9 +73,7 @@ def _given(values: Mapping[str, Any], graph: Graph) -> dict[str, Any]:
     return {"arguments": {"parameters": said}} if said else {}
 
 
-def _spec(
-    graph: Graph, made: Templates, entry: str, maps: list[str], name: str, options: Options
-) -> dict[str, Any]:
+def _spec(graph: Graph, made: Templates, entry: str, maps: list[str], name: str, options: Options) -> dict[str, Any]:
     dags = [each for each in reversed(made.found.values()) if "dag" in each]
     pods = options.pods
     secrets = sorted({*pods.image_pull_secrets, *made.pull_secrets})
@@ -90,6 +96,7 @@ def _spec(
             **({"runAsNonRoot": True, **user} if pods.run_as_user else {}),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        "podSpecPatch": _OF_ARGO,
         "imagePullSecrets": [{"name": each} for each in secrets],
         "podPriorityClassName": pods.priority_class,
         "parallelism": options.parallelism,
@@ -140,7 +147,14 @@ def _steps(texts: Mapping[str, str], pipeline: str, options: Options) -> list[di
     for name, text in texts.items():
         length = len(text.encode())
         if length > MAX_MAP:
-            raise SpecError([Problem(name, f"{length >> 10} KiB of source: Kubernetes holds no more than 1 MiB; put it into the image")])
+            raise SpecError(
+                [
+                    Problem(
+                        name,
+                        f"{length >> 10} KiB of source: Kubernetes holds no more than 1 MiB; put it into the image",
+                    )
+                ]
+            )
         if groups[-1] and size + length > MAX_MAP:
             groups.append({})
             size = 0

@@ -58,7 +58,9 @@ class Templates:
             if source:
                 self.steps[f"{name}.py"] = source
                 named = {FILE: f"{name}.py"}
-                spec["command"] = [named if isinstance(part, dict) and FILE in part else part for part in spec["command"]]
+                spec["command"] = [
+                    named if isinstance(part, dict) and FILE in part else part for part in spec["command"]
+                ]
             self.steps[f"{name}.json"] = json.dumps(spec, indent=1, ensure_ascii=False) + "\n"
             self._names[content] = f"{name}.json"
         return self._names[content]
@@ -107,10 +109,14 @@ class Templates:
     def _dag(self, component: Component, root: bool, where: str = "") -> str:
         scope = Scope(component, root)
         dag = scope.dag
-        self.problems += names.unnamable(where or "root", list(dag.tasks), [*component.parameters, *component.artifacts])
+        self.problems += names.unnamable(
+            where or "root", list(dag.tasks), [*component.parameters, *component.artifacts]
+        )
         tasks = [self._task(task, scope, f"{where}/{task.name}".lstrip("/")) for task in dag.tasks.values()]
         template: dict[str, Any] = {"inputs": {"parameters": _dag_inputs(component, root)}}
-        outputs = [_dag_output(name, sources, scope) for name, sources in (*dag.parameters.items(), *dag.artifacts.items())]
+        outputs = [
+            _dag_output(name, sources, scope) for name, sources in (*dag.parameters.items(), *dag.artifacts.items())
+        ]
         if outputs:
             template["outputs"] = {"parameters": outputs}
         template["dag"] = {"failFast": False, "target": " ".join(dag.tasks), "tasks": tasks}

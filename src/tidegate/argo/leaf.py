@@ -17,6 +17,7 @@ from tidegate.graph.work import Container, EnvFrom, Importer
 
 RUNNER_FILE = "tidegate.pyz"
 WORK_VOLUME, STEPS_VOLUME, RUNNER_VOLUME, TEMPORARY_VOLUME = "tidegate", "tidegate-steps", "tidegate-runner", "tmp"
+_RUNNER = ("python3", "-u", f"{places.RUNNER}/{RUNNER_FILE}")
 UNSET = "null"
 """The text of an input that no task gives."""
 
@@ -102,7 +103,11 @@ def _retries(retry: Retry) -> dict[str, Any]:
         "expression": f"lastRetry.exitCode != '{NOT_AGAIN}'",
     }
     if retry.backoff > 0:
-        found["backoff"] = {"duration": _seconds(retry.backoff), "factor": f"{retry.factor:g}", "cap": _seconds(retry.limit)}
+        found["backoff"] = {
+            "duration": _seconds(retry.backoff),
+            "factor": f"{retry.factor:g}",
+            "cap": _seconds(retry.limit),
+        }
     return found
 
 
@@ -110,15 +115,14 @@ def _inside(
     task: Task, container: Container, image: str, spec_file: str, key: str, mounts: list[Any], options: Options
 ) -> dict[str, Any]:
     """The step runner does it all, by the image's own Python."""
-    runner = ["python3", "-u", f"{places.RUNNER}/{RUNNER_FILE}"]
     said: dict[str, Any] = {
         "image": image,
         "imagePullPolicy": platform.pull_policy(container, options),
-        "command": [*runner, "run", f"{places.STEPS}/{spec_file}"],
+        "command": [*_RUNNER, "run", f"{places.STEPS}/{spec_file}"],
         "env": [*_step_env(key), *_env(task, container, options)],
         "resources": platform.resources(container, options),
         "securityContext": _restricted(options, options.pods.read_only_root),
-        "volumeMounts": [*_mounts(runner=True), *mounts],
+        "volumeMounts": [*_mounts(), *mounts],
     }
     return {"container": said}
 
@@ -132,7 +136,7 @@ def _beside(
         return {
             "image": options.host_image,
             "imagePullPolicy": options.pods.image_pull_policy,
-            "command": ["python3", "-u", "-m", "tidegate.argo.step", mode, f"{places.STEPS}/{spec_file}"],
+            "command": [*_RUNNER, mode, f"{places.STEPS}/{spec_file}"],
             "env": _step_env(key),
             "securityContext": _restricted(options, True),
         }
@@ -149,9 +153,9 @@ def _beside(
     }
     after = {"name": "outputs", **ours("collect"), "dependencies": ["main"]}
     return {
-        "initContainers": [{"name": "prepare", **ours("prepare"), "volumeMounts": _mounts(runner=False)}],
+        "initContainers": [{"name": "prepare", **ours("prepare"), "volumeMounts": _mounts()}],
         "containerSet": {
-            "volumeMounts": _mounts(runner=False),
+            "volumeMounts": _mounts(),
             "containers": [_without_empty(main), after],
         },
     }
@@ -169,7 +173,7 @@ def _step_env(key: str) -> list[dict[str, str]]:
 
 
 def _env(task: Task, container: Container, options: Options) -> list[dict[str, Any]]:
-    fixed = {"HOME": places.HOME, "TMPDIR": "/tmp", "PYTHONHASHSEED": "0"}  # noqa: S108
+    fixed = {"HOME": places.HOME, "TMPDIR": places.TEMPORARY, "PYTHONHASHSEED": "0"}
     own = platform.env(container, options)
     known = {each["name"] for each in own}
     found = [{"name": name, "value": value} for name, value in fixed.items() if name not in known]
@@ -204,13 +208,13 @@ def _restricted(options: Options, read_only: bool) -> dict[str, Any]:
     return found | ({"readOnlyRootFilesystem": True} if read_only else {})
 
 
-def _mounts(runner: bool) -> list[dict[str, Any]]:
-    found = [
+def _mounts() -> list[dict[str, Any]]:
+    return [
         {"name": WORK_VOLUME, "mountPath": places.ROOT},
+        {"name": TEMPORARY_VOLUME, "mountPath": places.TEMPORARY},
         {"name": STEPS_VOLUME, "mountPath": places.STEPS},
-        {"name": TEMPORARY_VOLUME, "mountPath": "/tmp"},  # noqa: S108
+        {"name": RUNNER_VOLUME, "mountPath": places.RUNNER},
     ]
-    return [*found, {"name": RUNNER_VOLUME, "mountPath": places.RUNNER}] if runner else found
 
 
 def _without_empty(said: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import re
 ITERATION = "iteration"
 _ITERATION = re.compile(rf"{ITERATION}\(([0-9]+):[^()]*\)")
 _ATTEMPT = re.compile(r"\([0-9]+\)$")
-_MESSAGE = re.compile(r"(?:(?P<container>[a-z0-9-]+): )?(?P<reason>[A-Za-z]+) \(exit code (?P<code>[0-9]+)\)(?:: (?P<said>.*))?", re.S)
+_MESSAGE = re.compile(
+    r"(?:(?P<container>[a-z0-9-]+): )?(?P<reason>[A-Za-z]+) \(exit code (?P<code>[0-9]+)\)(?:: (?P<said>.*))?", re.S
+)
 _KINDS = {
     "OOMKilled": "out of memory: the kernel killed the task; raise the limit (set_memory_limit) or give it less data",
 }

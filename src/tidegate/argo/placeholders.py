@@ -56,7 +56,9 @@ def parts(
         elif (named := _INPUT.fullmatch(inside)) and named["name"] in types:
             found.append(("", text_of(named["name"]), types[named["name"]]))
         else:
-            raise Inexpressible(f"{match[0]} cannot be filled in before the step runs; give it to the step as a parameter")
+            raise Inexpressible(
+                f"{match[0]} cannot be filled in before the step runs; give it to the step as a parameter"
+            )
     if at < len(text):
         found.append((text[at:], "", ""))
     return found

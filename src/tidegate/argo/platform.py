@@ -23,7 +23,9 @@ def pod(container: Container, options: Options) -> tuple[dict[str, Any], list[di
     labels = {**policy.labels, **_mapping(said, "podMetadata", "labels")}
     annotations = {**policy.annotations, **_mapping(said, "podMetadata", "annotations")}
     if labels or annotations:
-        fields["metadata"] = ({"labels": labels} if labels else {}) | ({"annotations": annotations} if annotations else {})
+        fields["metadata"] = ({"labels": labels} if labels else {}) | (
+            {"annotations": annotations} if annotations else {}
+        )
     if selector := {**policy.node_selector, **_mapping(said, "nodeSelector", "labels")}:
         fields["nodeSelector"] = selector
     if tolerations := [*map(dict, policy.tolerations), *map(_toleration, _list(said, "tolerations"))]:
@@ -77,14 +79,26 @@ def refused(container: Container) -> list[str]:
     said = container.platform
     found = []
     for field, (named, _, _) in _VOLUMES.items():
-        found += [f"{field}: the name comes from the run; give it by name" for e in _list(said, field) if not _constant(e, named)]
+        found += [
+            f"{field}: the name comes from the run; give it by name"
+            for e in _list(said, field)
+            if not _constant(e, named)
+        ]
     for each in _list(said, "pvcMount"):
         if any(name in each for name in _DYNAMIC) or not _pvc(each):
             found.append("mount_pvc: the claim's name comes from the run; create the claim before, and give its name")
     if "nodeSelectorJson" in _mapping(said, "nodeSelector"):
         found.append("a node selector that comes from the run; write it out")
-    found += ["a toleration that comes from the run; write it out" for e in _list(said, "tolerations") if "tolerationJson" in e]
-    found += ["an affinity that comes from the run; write it out" for e in _list(said, "nodeAffinity") if "nodeAffinityJson" in e]
+    found += [
+        "a toleration that comes from the run; write it out"
+        for e in _list(said, "tolerations")
+        if "tolerationJson" in e
+    ]
+    found += [
+        "an affinity that comes from the run; write it out"
+        for e in _list(said, "nodeAffinity")
+        if "nodeAffinityJson" in e
+    ]
     found += [f"{stub}: volumes are not made by steps; create the claim before, and give its name"
               for stub in ("argostub/createpvc", "argostub/deletepvc") if container.image == stub]  # fmt: skip
     return found
@@ -105,7 +119,9 @@ def _volumes(said: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict[s
             add(f"{'secret' if kind == 'secret' else 'config'}-{_label(name)}", {kind: source}, each["mountPath"])
     for each in _list(said, "pvcMount"):
         more = {"subPath": each["subPath"]} if each.get("subPath") else {}
-        add(f"pvc-{_label(_pvc(each))}", {"persistentVolumeClaim": {"claimName": _pvc(each)}}, each["mountPath"], **more)
+        add(
+            f"pvc-{_label(_pvc(each))}", {"persistentVolumeClaim": {"claimName": _pvc(each)}}, each["mountPath"], **more
+        )
     for each in _list(said, "emptyDirMounts"):
         source = {name: each[name] for name in ("medium", "sizeLimit") if each.get(name)}
         add(each["volumeName"], {"emptyDir": source}, each["mountPath"])
@@ -131,11 +147,14 @@ def _affinity(said: Mapping[str, Any]) -> dict[str, Any]:
     for each in _list(said, "nodeAffinity"):
         term = {name: each[name] for name in ("matchExpressions", "matchFields") if each.get(name)}
         if weight := each.get("weight"):
-            preferred = found.setdefault("nodeAffinity", {}).setdefault("preferredDuringSchedulingIgnoredDuringExecution", [])
+            preferred = found.setdefault("nodeAffinity", {}).setdefault(
+                "preferredDuringSchedulingIgnoredDuringExecution", []
+            )
             preferred.append({"weight": weight, "preference": term})
         else:
             required: Any = found.setdefault("nodeAffinity", {}).setdefault(
-                "requiredDuringSchedulingIgnoredDuringExecution", {"nodeSelectorTerms": []}  # type: ignore[arg-type]
+                "requiredDuringSchedulingIgnoredDuringExecution",
+                {"nodeSelectorTerms": []},  # type: ignore[arg-type]
             )
             required["nodeSelectorTerms"].append(term)
     for each in _list(said, "podAffinity"):

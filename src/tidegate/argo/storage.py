@@ -26,7 +26,9 @@ def inputs(name: str, count: int, storage: str) -> list[dict[str, Any]]:
     """An input artifact, or the places of a list of them; where no artifact goes, Argo brings none."""
     text = expressions.input_of(name)
     return [
-        _input(name, place, f'({text} startsWith "[" ? (get({expressions.value(text)}, {place})?.key ?? "") : "")', storage)
+        _input(
+            name, place, f'({text} startsWith "[" ? (get({expressions.value(text)}, {place})?.key ?? "") : "")', storage
+        )
         for place in range(count)
     ]
 

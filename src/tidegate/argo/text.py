@@ -24,5 +24,10 @@ _Dumper.add_representer(str, _text)
 def manifests(documents: Sequence[Mapping[str, Any]]) -> str:
     """YAML, one document an object."""
     return yaml.dump_all(
-        [dict(each) for each in documents], Dumper=_Dumper, sort_keys=False, width=2**20, allow_unicode=True, explicit_start=True
+        [dict(each) for each in documents],
+        Dumper=_Dumper,
+        sort_keys=False,
+        width=2**20,
+        allow_unicode=True,
+        explicit_start=True,
     )

@@ -33,6 +33,8 @@ HOST = "host"
 """The environment that tidegate itself runs in."""
 
 _DEFAULT_IMAGES = {"tidegate/components:*": "components", "tidegate/serving:*": "serving", "python:3.*": HOST}
+_OF_ENGINES = ("argo",)
+"""Tables that other engines read."""
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _QUIET_TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
@@ -80,6 +82,15 @@ def load(start: Path | None = None) -> Settings:
 
     Raises: SettingsError.
     """
+    found = find(start)
+    if found is None:
+        return defaults((start or Path.cwd()).resolve())
+    path, table = found
+    return _Reader(path, "" if path.name == "tidegate.toml" else "tool.tidegate").settings(table)
+
+
+def find(start: Path | None = None) -> tuple[Path, Any] | None:
+    """The nearest file that has settings of ours, and what it says. Raises: SettingsError."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         for name in ("tidegate.toml", "pyproject.toml"):
@@ -89,8 +100,8 @@ def load(start: Path | None = None) -> Settings:
             document = _parse(path)
             table = document if name == "tidegate.toml" else document.get("tool", {}).get("tidegate")
             if table is not None:
-                return _Reader(path, "" if name == "tidegate.toml" else "tool.tidegate").settings(table)
-    return defaults(here)
+                return path, table
+    return None
 
 
 def defaults(root: Path) -> Settings:
@@ -134,7 +145,7 @@ class _Reader:
     prefix: str
 
     def settings(self, table: Any) -> Settings:
-        top = self._table(table, "", ("store", "images", "environments", "limits"))
+        top = self._table(table, "", ("store", "images", "environments", "limits", *_OF_ENGINES))
         environments = _default_environments()
         for name, value in self._table(top.get("environments", {}), "environments").items():
             environments[name] = self._environment(name, value, environments.get(name))

@@ -19,7 +19,6 @@ from tidegate.graph.work import Artifact, Work
 from tidegate.spec.values import ValueMismatchError
 from tidegate.store.digests import UnsafeContent, read
 
-
 _ATTEMPT = re.compile(r"\([0-9]+\)$")
 
 
@@ -82,8 +81,8 @@ def _value(name: str, text: str, names: Mapping[str, str]) -> Any:
         except ValueMismatchError as error:
             raise UnresolvedError(f"input {name!r}: {error}") from None
     if isinstance(found, wire.Status):
-        error = workflow.failure(found.task) if found.state == "FAILED" else ""
-        return final_status(found.state, found.task, error, names)
+        why = workflow.failure(found.task) if found.state == "FAILED" else ""
+        return final_status(found.state, found.task, why, names)
     return found
 
 

@@ -79,7 +79,8 @@ code=$({shell} cat {log}.code)
 if [ "$code" = 143 ] && [ {seconds} != 0 ]; then
   {shell} printf '%s' 'timed out: the task ran longer than {seconds} s' > {message}
 else
-  last=$({shell} tail -c 8192 {log} | {shell} grep -v '^[[:space:]]*$' | {shell} tail -n 1 | {shell} sed 's/^[[:space:]]*//;s/[[:space:]]*$//')
+  trim='s/^[[:space:]]*//;s/[[:space:]]*$//;/^$/d'
+  last=$({shell} tail -c 8192 {log} | {shell} sed "$trim" | {shell} tail -n 1)
   if [ -n "$last" ]; then
     {shell} printf '%s (exit status %s)' "$last" "$code" > {message}
   else
@@ -100,7 +101,7 @@ def _ready(component: Component) -> tuple[Work, dict[str, Any], tuple[str, ...]]
     """The work, its ExecutorInput, and its command (none of an importer); the folders are there."""
     names = inputs.names_of(os.environ)
     work = inputs.work_of(component, inputs.lines(_given()), names)
-    for folder in (f"{places.OUTPUTS}/.parameters", places.TASK, places.HOME, places.TEMPORARY):
+    for folder in (f"{places.OUTPUTS}/.parameters", places.TASK, places.HOME):
         Path(folder).mkdir(parents=True, exist_ok=True)
     given = executor_input(work, places.OUTPUTS)
     return work, given, command_line(work, given, names)

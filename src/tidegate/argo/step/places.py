@@ -22,7 +22,7 @@ SHELL = f"{ROOT}/busybox"
 TASK = f"{ROOT}/task"
 """The task's working folder."""
 HOME = f"{ROOT}/home"
-TEMPORARY = f"{ROOT}/tmp"
+TEMPORARY = "/tmp"  # noqa: S108 - a volume of the pod's own
 MESSAGE = "/dev/termination-log"
 """What Argo shows as the reason of a failure."""
 

@@ -40,7 +40,9 @@ def install(installs: Sequence[Install], env: dict[str, str]) -> None:
     for each in installs:
         command = [sys.executable, "-m", "pip", "install", "--user", "--quiet", "--disable-pip-version-check"]
         command += ["--no-warn-script-location", "--no-cache-dir"]
-        for option, index in zip(("--index-url", *["--extra-index-url"] * len(each.indexes)), each.indexes, strict=False):
+        for option, index in zip(
+            ("--index-url", *["--extra-index-url"] * len(each.indexes)), each.indexes, strict=False
+        ):
             command += [option, index] if index else []
         for host in each.trusted_hosts:
             command += ["--trusted-host", host]

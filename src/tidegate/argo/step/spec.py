@@ -9,7 +9,6 @@ from typing import Any
 from tidegate.graph.model import ArtifactInput, Component, Dag, Parameter
 from tidegate.graph.work import ArtifactType, Container, Importer
 
-
 FILE = "file"
 """`{"file": NAME}` in a command: the content of the file NAME beside the step's, a source that people want to read."""
 
@@ -27,7 +26,9 @@ def encode(component: Component, env: Mapping[str, str]) -> tuple[dict[str, Any]
     elif isinstance(body, Container):
         said["image"] = body.image
         source = max((part for part in body.command if isinstance(part, str) and _is_source(part)), key=len, default="")
-        said["command"] = [{FILE: source_name(component.name)} if source and part == source else part for part in body.command]
+        said["command"] = [
+            {FILE: source_name(component.name)} if source and part == source else part for part in body.command
+        ]
         said["args"] = list(body.args)
         said |= {"env": dict(env)} if env else {}
         said |= {"memory": body.memory} if body.memory else {}

@@ -53,8 +53,10 @@ def _nodes() -> list[Mapping[str, Any]]:
     """The workflow's nodes, as Kubernetes has them now."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     namespace = (_ACCOUNT / "namespace").read_text()
-    url = f"https://{host}:{port}/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows/{os.environ['TIDEGATE_RUN']}"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {(_ACCOUNT / 'token').read_text()}"})  # noqa: S310
+    url = (
+        f"https://{host}:{port}/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows/{os.environ['TIDEGATE_RUN']}"
+    )
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {(_ACCOUNT / 'token').read_text()}"})
     context = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
     with urllib.request.urlopen(request, timeout=_SECONDS, context=context) as answer:  # noqa: S310
         status = json.load(answer)["status"]
