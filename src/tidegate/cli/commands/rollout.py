@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli import options
+from tidegate.cli.commands.simulate import EPILOG as SIMULATE_EXAMPLES
+from tidegate.cli.commands.simulate import simulate
 from tidegate.cli.failures import CommandError, Exit
 from tidegate.cli.help import SETTINGS, Command, Group
 from tidegate.cli.output import Format, emit
@@ -37,6 +39,8 @@ tidegate rollout history                every decision, with its reason
 )
 Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The served model; else the only one.")]
 _CODES = {"Promoted": Exit.OK, "Reported": Exit.OK, "RolledBack": Exit.FAILED}
+
+rollout.command("simulate", cls=Command, context_settings=SETTINGS, epilog=SIMULATE_EXAMPLES)(simulate)
 
 
 @rollout.command("run", cls=Command, context_settings=SETTINGS)
