@@ -415,7 +415,7 @@ class Book:
         self.verdicts: list[Record] = []
         self.broken = False
 
-    async def record(self, plan: RolloutPlan, namespace: str, name: str, verdict: Record) -> None:
+    async def record(self, plan: RolloutPlan, namespace: str, name: str, verdict: Record, stable: str) -> None:
         if self.broken:
             raise PortError("the repository does not answer")
         self.verdicts.append(verdict)

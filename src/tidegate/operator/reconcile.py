@@ -167,7 +167,7 @@ class Reconciler:
         try:
             if self._recorder is None:
                 raise PortError("this operator writes to no Git repository", again=False)
-            await self._recorder.record(plan, rollout.key.namespace, rollout.key.name, verdict)
+            await self._recorder.record(plan, rollout.key.namespace, rollout.key.name, verdict, known.state.stable)
             known.recorded, known.unrecorded = verdict.key, ""
         except PortError as error:
             if known.unrecorded != str(error):

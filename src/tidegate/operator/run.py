@@ -15,6 +15,7 @@ from typing import Any
 
 from tidegate.kube.access import Access
 from tidegate.kube.client import Kube
+from tidegate.operator.git import GitRecorder
 from tidegate.operator.health import STUCK_SECONDS, serve
 from tidegate.operator.lease import Leader, LostError
 from tidegate.operator.measuring import Gateway, Measuring
@@ -56,6 +57,7 @@ async def operate(access: Access, options: Options, recorder: Recorder | None = 
         scraper = Scraper()
         server = Server(options.prometheus) if options.prometheus else None
         measuring = Measuring(api, scraper, time.time, server, options.gateway, scrape=options.scrape or server is None)
+        recorder = recorder or GitRecorder(api)
         reconciler = Reconciler(api, measuring, telling, time.time, recorder, Pace(interval=options.interval))
 
         async def turn(key: Key) -> float | None:
