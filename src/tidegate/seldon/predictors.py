@@ -173,8 +173,10 @@ def _container(predictor: Predictor, name: str) -> dict[str, Any] | None:
 
 
 def _set_variable(container: dict[str, Any], name: str, value: str) -> None:
-    """`value` empty: the variable goes."""
-    others = [variable for variable in container.get("env") or [] if variable["name"] != name]
-    container["env"] = [*others, {"name": name, "value": value}] if value else others
-    if not container["env"]:
-        del container["env"]
+    """In its place, or at the end. `value` empty: the variable goes."""
+    variables = list(container.get("env") or [])
+    at = next((index for index, variable in enumerate(variables) if variable["name"] == name), len(variables))
+    variables[at : at + 1] = [{"name": name, "value": value}] if value else []
+    container["env"] = variables
+    if not variables:
+        container.pop("env", None)
