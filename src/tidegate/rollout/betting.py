@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, log
 
-TINY = 1e-9
+TINY, MOST = 1e-9, 1 - 1e-9
+"""Rates are kept between, so that logarithms are finite."""
 Pair = tuple[float, float]
 LARGEST = 1e30
 """Wealth is cut here: far beyond any bound."""
@@ -59,12 +60,16 @@ def two_sample(stable: Pair, canary: Pair, alternative: Pair, margin: float, abo
     confidence intervals for contingency tables and beyond, Statistics & Probability Letters 2023, theorem 1). It holds
     whatever the common rate is in this window. An alternative inside the null hypothesis is no bet: 0.
     """
-    a, b = _inside(alternative[0]), _inside(alternative[1])
-    if (b - a >= margin) if above else (b - a <= margin):
-        return 0.0
+    a, b = alternative
+    a = TINY if a < TINY else MOST if a > MOST else a
+    b = TINY if b < TINY else MOST if b > MOST else b
     (h_a, n_a), (h_b, n_b) = stable, canary
+    if ((b - a >= margin) if above else (b - a <= margin)) or n_a <= 0 or n_b <= 0:
+        return 0.0
     x = (n_a * a + n_b * b) / (n_a + n_b) if margin == 0 else nearest(a, b, n_a, n_b, margin)
-    x, y = _inside(x), _inside(x + margin)
+    y = x + margin
+    x = TINY if x < TINY else MOST if x > MOST else x
+    y = TINY if y < TINY else MOST if y > MOST else y
     of_stable = h_a * log(a / x) + (n_a - h_a) * log((1 - a) / (1 - x))
     return of_stable + h_b * log(b / y) + (n_b - h_b) * log((1 - b) / (1 - y))
 
@@ -108,4 +113,4 @@ def odds(rate: float, factor: float) -> float:
 
 
 def _inside(rate: float) -> float:
-    return TINY if rate < TINY else 1 - TINY if rate > 1 - TINY else rate
+    return TINY if rate < TINY else MOST if rate > MOST else rate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import add
 from typing import NamedTuple
 
 from tidegate.rollout.betting import bet, odds, one_sample, two_sample
@@ -172,10 +173,10 @@ def _kept_buckets(memory: Shares, window: Window) -> Shares:
         memory = replace(memory, bounds=bounds, stable_counts=none, canary_counts=none)
     stable, canary = memory.stable_counts, memory.canary_counts
     if isinstance(other, Histogram) and other.bounds == bounds:
-        stable = tuple([a + b for a, b in zip(stable, other.counts, strict=True)])
+        stable = tuple(map(add, stable, other.counts))
         if (total := sum(stable)) > 20_000:
             stable = tuple([each * (20_000 / total) for each in stable])
     if isinstance(mine, Histogram) and mine.bounds == bounds:
-        canary = tuple([a + b for a, b in zip(canary, mine.counts, strict=True)])
+        canary = tuple(map(add, canary, mine.counts))
     recent, whole = (memory.stable_recent, memory.canary_recent), (memory.stable_whole, memory.canary_whole)
     return Shares(*recent, *whole, memory.expected, bounds, stable, canary)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from operator import add, sub
 from typing import Any, NamedTuple
 
 from tidegate.rollout.observation import CANARY, STABLE, Categories, Gauge, Histogram, Moments, Series, Tally, Value
@@ -133,7 +134,7 @@ def added(one: Value, other: Value) -> Value:
     if isinstance(one, Tally) and isinstance(other, Tally):
         return Tally(one.total + other.total, one.hits + other.hits)
     if isinstance(one, Histogram) and isinstance(other, Histogram) and one.bounds == other.bounds:
-        return Histogram(one.bounds, tuple(a + b for a, b in zip(one.counts, other.counts, strict=True)))
+        return Histogram(one.bounds, tuple(map(add, one.counts, other.counts)))
     if isinstance(one, Moments) and isinstance(other, Moments):
         return Moments(one.count + other.count, one.total + other.total, one.squares + other.squares)
     if isinstance(one, Categories) and isinstance(other, Categories):
@@ -158,7 +159,7 @@ def _minus(value: Value, last: Value) -> Value | None:
     if isinstance(value, Histogram) and isinstance(last, Histogram):
         if value.bounds != last.bounds:
             return None
-        counts = tuple(a - b for a, b in zip(value.counts, last.counts, strict=True))
+        counts = tuple(map(sub, value.counts, last.counts))
         return Histogram(value.bounds, counts) if min(counts) >= 0 else None
     if isinstance(value, Moments) and isinstance(last, Moments):
         more = Moments(value.count - last.count, value.total - last.total, value.squares - last.squares)
@@ -176,8 +177,9 @@ def _sound(value: Value) -> bool:
     if isinstance(value, Tally):
         return isfinite(value.total) and 0 <= value.hits <= value.total
     if isinstance(value, Histogram):
-        whole = len(value.counts) == len(value.bounds) + 1 and all(c >= 0 and isfinite(c) for c in value.counts)
-        return whole and all(a < b for a, b in zip(value.bounds, value.bounds[1:], strict=False))
+        bounds, counts = value.bounds, value.counts
+        whole = len(counts) == len(bounds) + 1 and isfinite(sum(counts)) and min(counts) >= 0
+        return whole and list(bounds) == sorted(set(bounds))
     if isinstance(value, Moments):
         return isfinite(value.count) and isfinite(value.total) and isfinite(value.squares) and value.count >= 0
     if isinstance(value, Categories):

@@ -59,14 +59,14 @@ class Outcome:
 
 def simulate(
     plan: RolloutPlan, stable: Truth, canary: Truth, traffic: Traffic, runs: int, seed: int = 0,
-    horizon: float = 86_400.0, decide: Decide = advance,
+    horizon: float = 86_400.0, decide: Decide = advance, first: int = 0,
 ) -> Iterator[Ran]:  # fmt: skip
-    """`runs` rollouts; each has its own seed, so that the first are the same whatever their number.
+    """`runs` rollouts, from number `first` on; each has its own seed, so that it is the same whatever their number.
 
     `decide` stands in for `advance` where another way of deciding is to be compared with.
     """
     plan = plan.model_copy(update={"git": None, "paused": False})
-    for at in range(runs):
+    for at in range(first, first + runs):
         draw = numpy.random.Generator(numpy.random.PCG64(numpy.random.SeedSequence((seed, at))))
         yield one(plan, World(rules(plan), stable, canary, traffic, LIVE, draw), traffic.interval, horizon, decide)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import pi, sin
+from operator import add
 from typing import Any
+
+import numpy
 
 from tidegate.rollout.actions import Action, Drop, Prepare, Promote, SetTraffic
 from tidegate.rollout.observation import (
@@ -105,7 +108,7 @@ class World:
             if users and rule.measure == "errors" and not rule.slice:
                 self.answered, self.bad = self.answered + n, self.bad + drawn[1]
             if counts:
-                counts[:] = [a + b for a, b in zip(counts, drawn, strict=True)]
+                counts[:] = map(add, counts, drawn)
             else:
                 counts.extend(drawn)
 
@@ -114,7 +117,8 @@ class World:
         if rule.kind == "errors":
             return [n, int(draw.binomial(n, error))]
         if rule.kind == "latency":
-            return [float(each) for each in draw.multinomial(n, _shares(truth.median, truth.spread))]
+            counts: list[float] = draw.multinomial(n, _shares(truth.median, truth.spread)).tolist()
+            return counts
         if rule.kind == "reward":
             share = min(max((truth.reward - rule.low) / (rule.high - rule.low), 0.0), 1.0)
             return [n, int(draw.binomial(n, share))]
@@ -139,5 +143,5 @@ class World:
 
 
 @lru_cache(maxsize=64)
-def _shares(median: float, spread: float) -> tuple[float, ...]:
-    return bucket_shares(median, spread)
+def _shares(median: float, spread: float) -> Any:
+    return numpy.array(bucket_shares(median, spread))
