@@ -15,6 +15,10 @@ from tidegate.seldon.steps import Waiting, describe, next_step, patch
 _LOG = logging.getLogger(__name__)
 
 
+class MissingError(PortError):
+    """There is no such SeldonDeployment."""
+
+
 class SeldonRouter:
     """`owner` is who asks, for all time: a ModelRollout's uid."""
 
@@ -51,7 +55,7 @@ class SeldonRouter:
         """The objects that tell what is in force. Raises: PortError."""
         deployment = await self._get(SELDON_DEPLOYMENTS.path(self._namespace, self._name))
         if deployment is None:
-            raise PortError(f"no SeldonDeployment {self._namespace}/{self._name}: create it, or mend the target")
+            raise MissingError(f"no SeldonDeployment {self._namespace}/{self._name}: create it, or mend the target")
         selector = {"labelSelector": f"seldon-deployment-id={self._name}"}
         return Seen(
             owner=self._owner,
