@@ -14,6 +14,7 @@ from tidegate.kube.resources import LEASES
 from tidegate.operator.health import serve
 from tidegate.operator.lease import Leader, LostError, Timing
 from tidegate.operator.queue import Key, Queue
+from tidegate.operator.rights import LEADING, WORK
 from tidegate.operator.telling import Telling
 from tidegate.operator.watch import Watch
 
@@ -277,3 +278,10 @@ def test_health_and_metrics_are_told() -> None:
     telling.stands(A, "RolledBack")
     telling.stands(B, "")
     assert telling.by_phase() == {"RolledBack": 1}
+
+
+def test_every_request_of_the_operator_is_among_its_rights() -> None:
+    allowed = {(verb, right.resource.plural) for right in (*WORK, *LEADING) for verb in right.verbs}
+    assert {"patch", "get"} == {verb for verb, plural in allowed if plural == "seldondeployments"}
+    assert not {verb for verb, _ in allowed} & {"delete", "deletecollection", "*", "bind", "escalate", "impersonate"}
+    assert all(right.why for right in (*WORK, *LEADING))

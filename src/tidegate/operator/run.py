@@ -17,7 +17,7 @@ from tidegate.kube.access import Access
 from tidegate.kube.client import Kube
 from tidegate.operator.git import GitRecorder
 from tidegate.operator.health import STUCK_SECONDS, serve
-from tidegate.operator.lease import Leader, LostError
+from tidegate.operator.lease import Leader, LostError, Timing
 from tidegate.operator.measuring import Gateway, Measuring
 from tidegate.operator.queue import Key, Queue
 from tidegate.operator.reconcile import Pace, Reconciler
@@ -45,6 +45,8 @@ class Options:
     interval: float = 5.0
     workers: int = 8
     elect: bool = True
+    lease_seconds: int = 15
+    """After so long without a sign of life another operator takes over."""
     host: str = "0.0.0.0"  # noqa: S104  (the kubelet's probes come from outside of the pod)
     port: int = 8080
 
@@ -66,7 +68,7 @@ async def operate(access: Access, options: Options, recorder: Recorder | None = 
 
         queue = Queue(turn, options.workers)
         telling.queue.set_function(lambda: len(queue))
-        leader = Leader(api, access.namespace, LEASE, _identity(), time.monotonic)
+        leader = Leader(api, access.namespace, LEASE, _identity(), time.monotonic, Timing.of(options.lease_seconds))
         telling.leading.set_function(lambda: float(leader.leading or not options.elect))
         loop = asyncio.get_running_loop()
 
@@ -131,4 +133,5 @@ async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
 
 
 def _identity() -> str:
-    return f"{os.environ.get('POD_NAME') or socket.gethostname()}_{os.getpid()}_{int(time.time())}"
+    """A pod's name is never used twice, and its container has ended when the next one starts; processes need more."""
+    return os.environ.get("POD_NAME") or f"{socket.gethostname()}_{os.getpid()}_{int(time.time())}"

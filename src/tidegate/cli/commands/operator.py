@@ -51,6 +51,9 @@ def operator(
     elect: Annotated[
         bool, typer.Option("--elect/--no-elect", help="Work only while holding the Lease tidegate-operator.")
     ] = True,
+    lease_seconds: Annotated[
+        int, typer.Option("--lease-seconds", min=3, metavar="SECONDS", help="Silent for so long: another takes over.")
+    ] = 15,
     host: Annotated[str, typer.Option("--host", help="Where /healthz, /readyz and /metrics listen.")] = "0.0.0.0",  # noqa: S104
     port: Annotated[int, typer.Option("--port", help="Their port.")] = 8080,
     kubeconfig: Annotated[
@@ -80,7 +83,7 @@ def operator(
         raise CommandError(str(error), code=Exit.ENVIRONMENT) from None
     options = Options(
         namespaces=tuple(namespaces or ()), prometheus=prometheus, scrape=scrape, gateway=_gateway(gateway),
-        interval=interval, workers=workers, elect=elect, host=host, port=port,
+        interval=interval, workers=workers, elect=elect, lease_seconds=lease_seconds, host=host, port=port,
     )  # fmt: skip
     code = asyncio.run(operate(access, options))
     if code:
