@@ -45,7 +45,7 @@ class Case:
     """Path of a task -> all its output parameters, where the pipeline's own outputs do not show them."""
     again: frozenset[str] | None = frozenset()
     """A second run on the same store: the tasks that succeed by running again; all other successes are answered by the
-    cache, and what failed fails again. None: not tried, as the second time it is other work (a time, a job's name)."""
+    cache, and what failed fails again. None: not tried, as the second time it is other work: a job's name (which a final status has in it) is not the same."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Files to be there before the run, for importers; see FILES."""
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

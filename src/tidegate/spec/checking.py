@@ -221,8 +221,8 @@ def _met(where: str, what: str, made: Any, used: pb.ComponentSpec, name: str) ->
     if name not in used.input_definitions.parameters:
         return
     has, wanted = parameter_type(made), parameter_type(used.input_definitions.parameters[name])
-    numbers = {"NUMBER_INTEGER", "NUMBER_DOUBLE"}
-    if has != wanted and "STRING" not in (has, wanted) and not {has, wanted} <= numbers:
+    alike = ({"NUMBER_INTEGER", "NUMBER_DOUBLE"}, {"TASK_FINAL_STATUS", "STRUCT"}, {"TASK_CONFIG", "STRUCT"})
+    if has != wanted and "STRING" not in (has, wanted) and {has, wanted} not in alike:
         yield Problem(where, f"expects {wanted}, and {what} is {has}")
 
 

@@ -1,16 +1,10 @@
 """The registry: every construct of the IR as a case."""
 
 from tests.conformance.case import Case
-from tests.conformance.cases import artifacts, conditions, containers, loops, nesting, parameters
+from tests.conformance.cases import artifacts, conditions, containers, endings, loops, nesting, parameters
 
-CASES: tuple[Case, ...] = (
-    *parameters.CASES,
-    *containers.CASES,
-    *artifacts.CASES,
-    *nesting.CASES,
-    *conditions.CASES,
-    *loops.CASES,
-)
+_MODULES = (parameters, containers, artifacts, nesting, conditions, loops, endings)
+CASES: tuple[Case, ...] = tuple(case for module in _MODULES for case in module.CASES)
 
 
 def case(name: str) -> Case:
