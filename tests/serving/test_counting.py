@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -40,7 +42,7 @@ def test_requests_errors_and_latencies_are_told_as_prometheus_wants_them() -> No
 
 
 def test_bounds_are_fine_enough_for_a_quantile_and_cover_what_models_answer() -> None:
-    assert all(1 < b / a < 1.13 for a, b in zip(LATENCY_BOUNDS, LATENCY_BOUNDS[1:], strict=False))
+    assert all(1 < b / a < 1.13 for a, b in pairwise(LATENCY_BOUNDS))
     assert LATENCY_BOUNDS[0] <= 0.0001 and LATENCY_BOUNDS[-1] > 50
     assert list(PREDICTION_BOUNDS) == sorted(set(PREDICTION_BOUNDS))
     assert {0.05, 0.5, 0.95, 1.0, -1.0} <= set(PREDICTION_BOUNDS)

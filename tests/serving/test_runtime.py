@@ -106,10 +106,7 @@ def test_features_of_several_values_and_missing_ones() -> None:
 
 
 def test_settings_say_only_what_is_not_the_default() -> None:
-    plain, told = (
-        model_settings("m", "."),
-        model_settings("m", ".", extras=Extras(batch_size=32, slices=("header:a=b",))),
-    )
+    told = model_settings("m", ".", extras=Extras(batch_size=32, slices=("header:a=b",)))
 
     assert "extra" not in json.loads(model_settings("m", "."))["parameters"]
     extra = json.loads(told)["parameters"]["extra"]

@@ -1,6 +1,6 @@
 """Envoy's configuration: a bootstrap that never changes, and clusters, endpoints and routes that it re-reads. Pure.
 
-Each instance has three clusters: ID for requests over HTTP, ID-grpc, and ID-mirror for copies. In the canary's, the
+Each instance has three clusters: ID for requests over HTTP, ID-grpc, and ID-mirror for copies. In the first two the
 stable model's processes stand by at the next priority: a retry goes there, so a canary that fails costs no answer.
 Figures of the canary are those of its own endpoints only.
 """
@@ -135,9 +135,9 @@ def _read(route: dict[str, Any]) -> tuple[dict[str, int], int]:
 
 
 def _standby(desired: Desired, instance: Instance) -> Sequence[Instance]:
-    if instance is desired.canary:
-        return [i for i in (desired.stable,) if i]
-    return [i for i in (desired.retiring,) if i] if instance is desired.stable else []
+    """Also for what is going: a request may still be on its way there when its last process ends."""
+    other = desired.retiring if instance == desired.stable else desired.stable
+    return [other] if other else []
 
 
 def _weighted(desired: Desired, stable: Instance, suffix: str) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -80,15 +79,13 @@ class Place:
         """Start a supervisor where none lives; it outlives this process. Raises: PlaceError."""
         if self.supervised():
             return
-        with self.log.open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-m", "tidegate.serving.local.supervisor", str(self.folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "tidegate.serving.local.supervisor", str(self.folder)]
+        streams = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(self.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        os.posix_spawn(sys.executable, command, os.environ, file_actions=streams, setsid=True)
         deadline = time.monotonic() + wait
         while not self.supervised():
             if time.monotonic() > deadline:

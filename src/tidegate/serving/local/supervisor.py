@@ -81,7 +81,9 @@ class Supervisor:
                 else:
                     process.end(hard=True)
             elif seen := known.get(key) or self._reread(key):
-                self.kept[key] = _Kept(process, replace(seen, pid=process.pid, ready=False))
+                # What answered before goes on answering while it is asked again.
+                ready = (seen.ready and seen.pid == process.pid) or self._is_ready(seen)
+                self.kept[key] = _Kept(process, replace(seen, pid=process.pid, ready=ready))
             else:
                 process.end(hard=True)
 
@@ -223,6 +225,10 @@ class Supervisor:
             if fresh is not None and fresh.retiring == desired.retiring:
                 save(replace(fresh, retiring=None))
         return replace(desired, retiring=None)
+
+    def _is_ready(self, replica: Replica) -> bool:
+        desired = self._desired()
+        return desired is not None and _answers(replica.http, f"/v2/models/{desired.name}/ready")
 
     def _reread(self, key: str) -> Replica | None:
         """A process that started and was not told of yet: its settings have its ports."""
