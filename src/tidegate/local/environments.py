@@ -7,6 +7,8 @@ import os
 import sys
 import sysconfig
 from collections.abc import Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -36,6 +38,8 @@ class Environment:
     preload: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     pass_env: tuple[str, ...] = ()
+    project: Path | None = None
+    """The settings' folder: there lies the code of containerised components (`kfp_config.ini` says where)."""
 
     @property
     def bin(self) -> Path:
@@ -81,8 +85,8 @@ def resolve(settings: Settings, image: str) -> Environment:
     """The environment to run `image` in. Raises: NoEnvironment, also where its folder is missing or broken."""
     found = settings_of(settings, image)
     if found.name == HOST:
-        return Environment(HOST, Path(sys.prefix), found.preload, found.env, found.pass_env)
-    environment = Environment(found.name, found.path, found.preload, found.env, found.pass_env)
+        return Environment(HOST, Path(sys.prefix), found.preload, found.env, found.pass_env, settings.root)
+    environment = Environment(found.name, found.path, found.preload, found.env, found.pass_env, settings.root)
     if not environment.python.exists() or (found.lock and not is_whole(found.path)):
         state = "was not made to its end" if found.path.is_dir() else "has not been made yet"
         raise NoEnvironment(
@@ -99,8 +103,8 @@ def make_command(settings: Settings) -> str:
 
 # ---------------------------------------------------------------- fingerprints
 def fingerprint(environment: Environment) -> str:
-    """Digest of what is installed, by name and version, and of the content of tidegate's own components."""
-    text = f"{distributions(environment.packages)} {_components()}"
+    """Digest of what is installed, by name and version, and of the content of components: tidegate's, the project's."""
+    text = f"{distributions(environment.packages)} {_components()}{_code(environment.project)}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -128,6 +132,24 @@ def _components() -> str:
             digest.update(str(path.relative_to(_COMPONENTS)).encode())
             digest.update(_content(path, found.st_mtime_ns, found.st_size))
     return digest.hexdigest()
+
+
+def _code(project: Path | None) -> str:
+    """Of containerised components, whose code is not in the pipeline: the modules that `kfp_config.ini` names, and
+    those beside them. Empty where there are none.
+    """
+    config = ConfigParser(strict=False, interpolation=None)
+    try:
+        if project is None or not config.read(project / "kfp_config.ini"):
+            return ""
+        named = config["Components"].values() if config.has_section("Components") else ()
+    except (ConfigParserError, UnicodeDecodeError):
+        return ""  # who runs such a component is told
+    digest = hashlib.sha256()
+    for path in sorted({path for each in named for path in (project / each).parent.glob("*.py")}):
+        found = path.stat()
+        digest.update(path.name.encode() + _content(path, found.st_mtime_ns, found.st_size))
+    return f" {digest.hexdigest()}"
 
 
 @lru_cache(maxsize=4096)

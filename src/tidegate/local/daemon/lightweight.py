@@ -25,6 +25,7 @@ NAME = "ephemeral_component"
 _MOST, _LONGEST = 256, 1 << 18  # modules kept, and characters of one
 _ANNOTATION_CALLS = frozenset({"NamedTuple", "InputPath", "OutputPath"})
 _EXECUTOR = "kfp.dsl.executor_main"
+_CONFIG = "kfp_config.ini"
 
 
 def run(program: Mapping[str, Any], args: list[str], modules: Modules | None = None) -> None:
@@ -34,6 +35,7 @@ def run(program: Mapping[str, Any], args: list[str], modules: Modules | None = N
     if not logging.root.handlers:
         set_up_logging()
     if not program["source"]:
+        _enter_code()
         sys.argv = [main.__file__ or "", *args]
         main.executor_main()
         return
@@ -56,8 +58,25 @@ def run(program: Mapping[str, Any], args: list[str], modules: Modules | None = N
 
 def execute(task: Mapping[str, Any], function: Callable[..., Any]) -> None:
     """kfp's executor on a function. `task`: KFP's ExecutorInput."""
-    executor = importlib.import_module(_EXECUTOR).component_executor.Executor
-    executor(executor_input=task, function_to_execute=function).execute()
+    kfps = importlib.import_module(_EXECUTOR).component_executor.Executor
+    executor = kfps(executor_input=task, function_to_execute=function)
+    for name, found in task["inputs"].get("artifacts", {}).items():
+        if found.get("artifacts") == []:  # kfp's takes an empty list, which an empty loop gives, for no input
+            executor.input_artifacts.setdefault(name, [])
+    executor.execute()
+
+
+def _enter_code() -> None:
+    """Where the image brings the component's module, kfp finds it by `kfp_config.ini` in the working folder."""
+    project = os.environ.get("TIDEGATE_PROJECT", "")
+    if not os.path.exists(_CONFIG) and project:
+        if not os.path.exists(os.path.join(project, _CONFIG)):
+            raise FileNotFoundError(
+                f"no {_CONFIG} in {project}: the code of a containerised component is in its image, not in the "
+                "pipeline; `kfp component build --no-build-image FOLDER` writes that file beside the code, copy it there"
+            )
+        os.chdir(project)
+        sys.path.insert(0, project)
 
 
 def set_up_logging() -> None:
