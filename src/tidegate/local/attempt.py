@@ -1,4 +1,8 @@
-"""One attempt of one task: its folders before, its outputs after."""
+"""One attempt of one task: its folders before, its outputs after.
+
+Paths are strings here: this is a good part of what a light task costs.
+"""
+# ruff: noqa: PTH102, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -40,21 +44,22 @@ def prepare(
     `env`: what secrets and config maps hold. Raises: PlaceholderError; OSError.
     """
     assert isinstance(work.executor, Container)
-    outputs = folder / "outputs"
-    given = executor_input(work, str(outputs))
+    outputs = f"{folder}/outputs"
+    given = executor_input(work, outputs)
     command = command_line(work, given, {**names, "pipeline_task_name": work.path.rsplit("/", 1)[-1]})
-    workdir = folder / "work"
-    _make(workdir)
-    outputs.mkdir()
+    _make(str(folder))
+    os.mkdir(f"{folder}/work")
+    os.mkdir(outputs)
     if work.output_parameters:
-        (outputs / ".parameters").mkdir()
-    (folder / "executor_input.json").write_text(json.dumps(given), encoding="utf-8")
+        os.mkdir(f"{outputs}/.parameters")
+    with open(f"{folder}/executor_input.json", "w", encoding="utf-8") as file:
+        file.write(json.dumps(given))
     return given, Execution(
         id=id,
         image=work.executor.image,
         command=command,
         env={**work.executor.env, **env},
-        workdir=workdir,
+        workdir=folder / "work",
         log=folder / LOG,
         progress=folder / PROGRESS,
         memory=work.executor.memory,
@@ -64,8 +69,9 @@ def prepare(
 
 async def collect(work: Work, given: Mapping[str, Any]) -> Made:
     """Read what a task that ended well has made, and digest it. Raises: OutputError; OSError."""
-    outputs = read_outputs(work, given, _text(given["outputs"]["outputFile"]), _text)
-    own = str(Path(given["outputs"]["outputFile"]).parent)
+    said = given["outputs"]["outputFile"]
+    outputs = read_outputs(work, given, _text(said), _text)
+    own = os.path.dirname(said)
     contents: dict[tuple[str, int], Content] = {}
     digested: dict[str, tuple[Artifact, ...]] = {}
     for name, artifacts in outputs.artifacts.items():
@@ -109,13 +115,13 @@ async def tidy(folder: Path, succeeded: bool) -> None:
             await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
 
 
-def _make(folder: Path) -> None:
+def _make(folder: str) -> None:
     """Make a folder whose parents are mostly there, with as few calls as can be: they are what a light task costs."""
     try:
-        folder.mkdir()
+        os.mkdir(folder)
     except FileNotFoundError:
-        _make(folder.parent)
-        folder.mkdir()
+        _make(os.path.dirname(folder))
+        os.mkdir(folder)
 
 
 async def _content(path: Path, follow_links: bool) -> Content:
@@ -129,7 +135,7 @@ async def _content(path: Path, follow_links: bool) -> Content:
 
 def _text(path: str) -> str | None:
     try:
-        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - several a task
+        with open(path, encoding="utf-8", newline="") as file:
             return file.read()
     except FileNotFoundError:
         return None

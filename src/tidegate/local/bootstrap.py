@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 
@@ -121,7 +122,7 @@ def _function(command: tuple[str, ...]) -> Function | None:
         installs, rest = _installs(rest[2]), rest[3:]
     if installs is None:
         return None
-    if rest[:2] in (("sh", "-ec"), ("sh", "-c")) and len(rest) >= 4 and _RUN_SCRIPT.fullmatch(_one_line(rest[2])):
+    if rest[:2] in (("sh", "-ec"), ("sh", "-c")) and len(rest) >= 4 and _runs_module(rest[2]):
         return Function(rest[3], rest[4:], installs)
     program = _python(rest)
     return replace(program, installs=installs) if isinstance(program, Function) else None
@@ -145,6 +146,12 @@ def _python(command: tuple[str, ...]) -> Program | None:
     return None
 
 
+@lru_cache(maxsize=512)  # a pipeline's tasks have few scripts between them
+def _runs_module(script: str) -> bool:
+    return _RUN_SCRIPT.fullmatch(_one_line(script)) is not None
+
+
+@lru_cache(maxsize=512)
 def _installs(script: str) -> tuple[Install, ...] | None:
     """The `pip install`s of a bootstrap script; None if it does anything else."""
     line = _VENV.sub("", _ENSURE_PIP.sub("", script.strip(), count=1), count=1).strip()

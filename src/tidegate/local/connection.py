@@ -46,7 +46,7 @@ class Connection:
         self.greeted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Whether somebody is there, and stays."""
         self._ended = asyncio.Event()
-        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._answers: dict[str, asyncio.Future[Any]] = {}
         self._pids: dict[str, int] = {}
 
     @property
@@ -54,14 +54,21 @@ class Connection:
         return self.line.is_open
 
     async def run(self, key: str, task: Mapping[str, Any]) -> dict[str, Any]:
-        """Run to the end and return what the supervisor says of it. Raises: WorkerLost, Unfit."""
+        """Run to the end and return what the supervisor says of it; cancelled, stop it and see it end.
+
+        Raises: WorkerLost, Unfit.
+        """
         if not self.alive:
             raise WorkerLost(began=False)
         answer = self._answers[key] = asyncio.get_running_loop().create_future()
         self.line.tell({"run": key, "task": task})
         try:
-            said: dict[str, Any] = await answer
+            said: dict[str, Any] = await asyncio.shield(answer)
             return said
+        except asyncio.CancelledError:
+            self.stop(key)
+            await asyncio.wait([answer])
+            raise
         finally:
             self._answers.pop(key, None)
             self._pids.pop(key, None)

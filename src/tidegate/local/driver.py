@@ -248,7 +248,7 @@ class Driver:
 
     def _folder(self, path: str, number: int) -> Path:
         name = f"attempt-{number}.{self.resumes}" if self.resumes else f"attempt-{number}"
-        return task_folder(self.store.runs.folder(self.run), path) / name
+        return Path(f"{task_folder(self.store.runs.folder(self.run), path)}/{name}")
 
     # ------------------------------------------------------------ the end
     def _aside(self, work: Coroutine[Any, Any, Any]) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.local import connection, environments, overlays
-from tidegate.local.bootstrap import Function, Verbatim, described, parse
+from tidegate.local.bootstrap import Function, Program, Verbatim, described, parse
 from tidegate.local.connection import Connection, NoWorker, Unfit, WorkerLost
 from tidegate.local.daemon import processes
 from tidegate.local.environments import Environment, NoEnvironment
 from tidegate.local.execution import Ending, Execution, Outcome
 from tidegate.local.imports import imported
+from tidegate.local.overlays import Overlay
 from tidegate.local.settings import Settings, SettingsError
 
 _IDLE = 600.0  # seconds
@@ -58,6 +59,7 @@ class Workers:
         self._idle = _idle_seconds(os.environ.get("TIDEGATE_WORKERS_IDLE", ""))
         self._running: dict[str, _Running] = {}
         self._connections: dict[str, asyncio.Task[Connection]] = {}
+        self._environments: dict[str, Environment] = {}
         self._variables: dict[Path, dict[str, str]] = {}
         """What each environment's tasks start from, as the caller's variables were when it was first used."""
 
@@ -68,13 +70,8 @@ class Workers:
     async def run(self, execution: Execution) -> Outcome:
         """Run to the end. Never raises for what the task does; cancelling the coroutine stops the task."""
         running = self._running[execution.id] = _Running()
-        work = asyncio.ensure_future(self._run(execution, running))
         try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            await self.stop(execution.id)
-            await asyncio.wait([work])
-            raise
+            return await self._run(execution, running)
         finally:
             del self._running[execution.id]
 
@@ -108,12 +105,16 @@ class Workers:
             return Outcome(ending, error, started=started, ended=time.time())
 
         try:
-            environment = environments.resolve(self.settings, execution.image)
-            running.preparing = asyncio.ensure_future(self._prepare(execution, environment, running))
-            task = await running.preparing
-            running.preparing = None
+            environment = self._environment(execution.image)
+            program = parse(execution.command)
+            overlay = None
+            if isinstance(program, Function) and program.installs:
+                running.preparing = asyncio.ensure_future(overlays.ensure(environment, program.installs, execution.log))
+                overlay = await running.preparing
+                running.preparing = None
             if running.stopped:
                 return ended(Ending.STOPPED, "stopped before it began")
+            task = self._described(execution, environment, program, overlay, running.key)
             return await self._perform(environment, task, running)
         except NoEnvironment as error:
             return ended(Ending.REFUSED, str(error))
@@ -126,17 +127,21 @@ class Workers:
                 return ended(Ending.STOPPED, "stopped before it began")
             raise
 
-    async def _prepare(self, execution: Execution, environment: Environment, running: _Running) -> dict[str, Any]:
-        """What the worker is told of this execution. Raises: overlays.CannotInstall."""
-        program = parse(execution.command)
+    def _environment(self, image: str) -> Environment:
+        """Raises: NoEnvironment."""
+        if image not in self._environments:
+            self._environments[image] = environments.resolve(self.settings, image)
+        return self._environments[image]
+
+    def _described(
+        self, execution: Execution, environment: Environment, program: Program, overlay: Overlay | None, key: str
+    ) -> dict[str, Any]:
+        """What the worker is told of this execution. key: the token that its processes carry."""
         variables = self._variables.get(environment.path)
         if variables is None:
             variables = self._variables[environment.path] = environment.variables(os.environ)
         env = {"TIDEGATE_PROJECT": str(self.settings.root)} | variables | dict(execution.env)
-        env[processes.TOKEN] = running.key
-        overlay = None
-        if isinstance(program, Function) and program.installs:
-            overlay = await overlays.ensure(environment, program.installs, execution.log)
+        env[processes.TOKEN] = key
         if overlay:
             env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(overlay.path), env.get("PYTHONPATH"))))
             env["PATH"] = os.pathsep.join((str(overlay.path / "bin"), env["PATH"]))
@@ -191,12 +196,10 @@ class Workers:
 
     async def _ask(self, opened: Connection, task: Mapping[str, Any], running: _Running) -> dict[str, Any]:
         running.connection = opened
-        answer = asyncio.ensure_future(opened.run(running.key, task))
-        if running.stopped:
-            await asyncio.sleep(0)  # the request goes first
-            opened.stop(running.key)
+        if running.stopped:  # the request goes first
+            asyncio.get_running_loop().call_soon(opened.stop, running.key)
         try:
-            return await answer
+            return await opened.run(running.key, task)
         finally:
             running.connection = None
 
@@ -216,7 +219,7 @@ class Workers:
                     environment.preload, self._idle,
                 )
             )  # fmt: skip
-        return await asyncio.shield(opening)
+        return opening.result() if opening.done() else await asyncio.shield(opening)
 
 
 def _idle_seconds(said: str) -> float:

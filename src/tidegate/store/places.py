@@ -47,7 +47,7 @@ def task_folder(run_folder: Path, path: str) -> Path:
     inside = "/".join(segment(part) for part in path.split("/"))
     if len(inside) > _LONGEST:
         inside = f"{segment(path.rsplit('/', 1)[-1])}~{_short(path)}"
-    return run_folder / "tasks" / inside
+    return Path(f"{run_folder}/tasks/{inside}")
 
 
 def _short(text: str) -> str:
