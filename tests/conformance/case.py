@@ -51,6 +51,10 @@ class Case:
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Secrets, by name."""
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    image: Mapping[str, str] = field(default_factory=dict)
+    """Files that `python:3.11-with-code` has in its working folder, and `python:3.11` has not."""
+    needs: frozenset[str] = frozenset()
+    """Python packages that the image `python:3.11-with-packages` has beside kfp."""
     kfp: str = ""
     """Where kfp.local's answer is another: what KFP 2.17 says, and why that holds."""
 

@@ -26,6 +26,9 @@ class Local:
         for path, text in case.files.items():
             (files / path).parent.mkdir(parents=True, exist_ok=True)
             (files / path).write_text(text)
+        for path, text in case.image.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_text(text)
         secrets = files.with_suffix(".secrets.json")
         secrets.write_text(json.dumps({**case.secrets, **case.config_maps}))
         compiled = self.folder / f"{name}.yaml"

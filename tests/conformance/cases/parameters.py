@@ -31,6 +31,24 @@ def with_helpers() -> str:
     return helped(text="ab").output
 
 
+@dsl.component(base_image="python:3.11", target_image="python:3.11-with-code")
+def shout(text: str) -> str:
+    return text.upper()
+
+
+@dsl.pipeline
+def containerised() -> str:
+    return shout(text="from the image").output
+
+
+CODE = {
+    "kfp_config.ini": "[Components]\nshout = code/shout.py\n",
+    "code/shout.py": "from kfp import dsl\n\n\n@dsl.component\ndef shout(text: str) -> str:\n"
+    "    from words import louder\n    return louder(text)\n",
+    "code/words.py": "def louder(text):\n    return text.upper()\n",
+}
+
+
 @component
 def make_whole() -> int:
     return 3
@@ -231,6 +249,13 @@ CASES = (
     Case("lightweight components: compiled alone", add, {"Output": 5}, {"a": 2, "b": 3}, ran=1),
     Case("lightweight components: several outputs", named_outputs, {"n": 5, "w": ["a", "b"]}, ran=1),
     Case("lightweight components: order by after", after, {"Output": "one two"}, ran=3),
+    Case(
+        "containerised components: code that the image brings",
+        containerised,
+        {"Output": "FROM THE IMAGE"},
+        ran=1,
+        image=CODE,
+    ),
     Case("parameters: every type, from task to task", every_type, shown(3, 3.0, WORDS, True, ITEMS, STRUCT), ran=7),
     Case(
         "parameters: every type, given to the pipeline",

@@ -30,15 +30,13 @@ _CONFIG = "kfp_config.ini"
 
 def run(program: Mapping[str, Any], args: list[str], modules: Modules | None = None) -> None:
     """What KFP's bootstrap script does: the component's module in a folder, and kfp's executor on it."""
+    if not program["source"]:
+        _run_images_own(args)
+        return
     main = importlib.import_module(_EXECUTOR)
     sys.path.insert(0, os.getcwd())
     if not logging.root.handlers:
         set_up_logging()
-    if not program["source"]:
-        _enter_code()
-        sys.argv = [main.__file__ or "", *args]
-        main.executor_main()
-        return
     os.environ["_KFP_RUNTIME"] = "true"
     module = modules.get(program["source"]) if modules else None
     path = (module.__file__ if module else None) or _written(program["source"], program["folder"])
@@ -66,17 +64,22 @@ def execute(task: Mapping[str, Any], function: Callable[..., Any]) -> None:
     executor.execute()
 
 
-def _enter_code() -> None:
-    """Where the image brings the component's module, kfp finds it by `kfp_config.ini` in the working folder."""
+def _run_images_own(args: list[str]) -> None:
+    """kfp's executor on a module that the image brings, which kfp finds by `kfp_config.ini` in the working folder."""
     project = os.environ.get("TIDEGATE_PROJECT", "")
     if not os.path.exists(_CONFIG) and project:
         if not os.path.exists(os.path.join(project, _CONFIG)):
             raise FileNotFoundError(
-                f"no {_CONFIG} in {project}: the code of a containerised component is in its image, not in the "
-                "pipeline; `kfp component build --no-build-image FOLDER` writes that file beside the code, copy it there"
+                f"no {_CONFIG} in {project}: the code of a containerised component is in its image, not in "
+                "the pipeline; `kfp component build --no-build-image FOLDER` writes that file beside the code: copy it there"
             )
         os.chdir(project)
-        sys.path.insert(0, project)
+    sys.path.insert(0, os.getcwd())
+    forget()
+    os.environ.pop("_KFP_RUNTIME", None)  # such a module uses kfp's decorators
+    main = importlib.import_module(_EXECUTOR)
+    sys.argv = [main.__file__ or "", *args]
+    main.executor_main()
 
 
 def set_up_logging() -> None:
