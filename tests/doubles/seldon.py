@@ -83,6 +83,9 @@ class SeldonDouble:
                     if not any(p.get("name") == "http" for p in ports):
                         ports.append({"name": "http", "containerPort": port, "protocol": "TCP"})
                     container["ports"] = ports
+                    variables = {"PREDICTOR_ID": predictor["name"], "PREDICTIVE_UNIT_ID": container["name"]}
+                    own = [{"name": key, "value": value} for key, value in variables.items()]
+                    container["env"] = [*(container.get("env") or []), *own]
                 made.append(self._deployment(thing, predictor, index, spec))
         assert len({d["metadata"]["name"] for d in made}) == len(made), "two Deployments share a name"
         return made

@@ -13,6 +13,7 @@ from tests.seldon.place import NEW, OLD
 from tidegate.kube.client import ApiError
 from tidegate.operator.reading import FINALIZER, at_rest
 from tidegate.operator.reconcile import Pace
+from tidegate.operator.rights import WORK
 from tidegate.rollout.actions import Record
 from tidegate.rollout.plan import RolloutPlan
 from tidegate.rollout.ports import PortError
@@ -497,3 +498,32 @@ def test_a_conflict_is_no_trouble() -> None:
         await cluster.ended()
 
     right(played(scene), NEW, "Promoted")
+
+
+class Guarded:
+    """Lets through what the operator's RBAC would let through."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self._allowed = {(verb, right.rule["resources"][0]) for right in WORK for verb in right.verbs}
+
+    def __getattr__(self, name: str) -> Any:
+        wrapped = getattr(self._api, name)
+
+        async def asked(path: str, *args: Any) -> Any:
+            pieces = path.strip("/").split("/")
+            resource = pieces[pieces.index("namespaces") + 2 :]
+            part = f"{resource[0]}/{resource[2]}" if len(resource) > 2 else resource[0]
+            verb = {"get": "get" if len(resource) > 1 else "list", "post": "create"}.get(name, name)
+            assert (verb, part) in self._allowed, f"{verb} {part} is not among the operator's rights"
+            return await wrapped(path, *args)
+
+        return asked
+
+
+@pytest.mark.parametrize("story", [good, bad], ids=["good", "bad"])
+def test_a_rollout_needs_no_more_than_the_operators_rights(story: Callable[[Cluster], Awaitable[None]]) -> None:
+    cluster = Cluster()
+    cluster.operator._api = Guarded(cluster.api)  # type: ignore[assignment]
+    played(story, cluster)
+    assert cluster.phase in ("Promoted", "RolledBack")
