@@ -21,7 +21,9 @@ def counted(seen: Seen, state: State, age: float) -> State:
     weighing = state.phase in _WEIGHING
     if not weighing:
         gained = {place: value for place, value in gained.items() if place[0] != CANARY}
-    pending, found = windows.compare(state.pending, gained, age)
+    compared = {(rule.measure, rule.slice) for rule in seen.rules if rule.relative}
+    both = {place: value for place, value in gained.items() if place[1:] in compared}
+    pending, found = windows.compare(state.pending, both, age)
     answered = max(
         (
             size(value)
@@ -30,7 +32,7 @@ def counted(seen: Seen, state: State, age: float) -> State:
         ),
         default=0.0,
     )
-    evidence = weigh(state, seen.rules, found, strategies.laxity(seen.plan, state), age) if found else state.evidence
+    evidence = weigh(state, seen.rules, found, gained, strategies.laxity(seen.plan, state), age)
     return replace(
         state,
         clock=seen.now,

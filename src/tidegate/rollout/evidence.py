@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tidegate.rollout import drift, means, shares
 from tidegate.rollout.memory import Distributions, Means, Memory, Readings, Shares
-from tidegate.rollout.observation import Gauge, Value
+from tidegate.rollout.observation import CANARY, Gauge, Value
 from tidegate.rollout.plan import RolloutPlan
 from tidegate.rollout.rules import Rule, rules
 from tidegate.rollout.state import Evidence, State
-from tidegate.rollout.windows import Window, size
+from tidegate.rollout.windows import Place, Window, size
 
 
 def initial(plan: RolloutPlan) -> tuple[Evidence, ...]:
@@ -20,18 +20,26 @@ def initial(plan: RolloutPlan) -> tuple[Evidence, ...]:
 
 
 def weigh(
-    state: State, found: Sequence[Rule], windows: Iterable[Window], wide: float, age: float
+    state: State,
+    found: Sequence[Rule],
+    windows: Sequence[Window],
+    gained: Mapping[Place, Value],
+    wide: float,
+    age: float,
 ) -> tuple[Evidence, ...]:
-    """The evidence after further windows. `wide`: how much laxer than the bound the next weight may be tested."""
-    by_place: dict[tuple[str, str], list[Window]] = {}
-    for window in windows:
-        by_place.setdefault((window.measure, window.slice), []).append(window)
-    if not by_place:
+    """The evidence after further `windows` of both roles, for what is relative to stable, and after what the new model
+    `gained`, for what is not. `wide`: how much laxer than the bound the next weight may be tested.
+    """
+    if not gained and not windows:
         return state.evidence
     after = []
     for rule, evidence in zip(found, state.evidence, strict=True):
-        for window in by_place.get((rule.measure, rule.slice), ()):
-            evidence = _weighed(rule, evidence, window, wide, age)
+        if rule.relative:
+            for window in windows:
+                if window.measure == rule.measure and window.slice == rule.slice:
+                    evidence = _weighed(rule, evidence, window, wide, age)
+        elif (value := gained.get((CANARY, rule.measure, rule.slice))) is not None:
+            evidence = _weighed(rule, evidence, Window(rule.measure, rule.slice, None, value), wide, age)
         after.append(evidence)
     return tuple(after)
 

@@ -82,7 +82,7 @@ class Routing:
     mirrored: int = 0
     """Per cent of requests copied to the canary."""
     models: Mapping[str, str] = field(default_factory=dict)
-    """The uri that each role serves."""
+    """The uri of each role that is there, whether it is ready, on its way up, or failing."""
     ready: Mapping[str, bool] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
     """Role -> why it cannot serve (a crash loop, an image that is not there)."""

@@ -114,8 +114,10 @@ def promoting(seen: Seen, state: State) -> Turn:
 def rolling_back(seen: Seen, state: State) -> Turn:
     """Requests go to the stable model first; then the new one ends. A sick one is dropped at once."""
     routing = seen.observation.routing
-    if STABLE in routing.models and CANARY not in routing.models and not routing.weights.get(CANARY):
+    gone = STABLE in routing.models and CANARY not in routing.models and not routing.weights.get(CANARY)
+    if gone and state.entered is not None:
         return to(state, Phase.CONCLUDING, state.reason), None
+    state = replace(state, entered=state.age)  # one that is not seen may still be on its way up: it is dropped, too
     sick = not routing.ready.get(CANARY) or bool(routing.failing.get(CANARY))
     if state.emergency or sick or state.age - state.began >= DRAIN_SECONDS:
         return replace(state, emergency=True), Drop(emergency=True)
