@@ -6,12 +6,13 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 
 import pytest
 
-from tests.local.lab import Lab, reached, said
+from tests.local.lab import ROOT, Lab, reached, said
 from tests.local.tasks import until
 from tidegate.local import engine
 from tidegate.store import StoreError
@@ -133,12 +134,44 @@ def test_a_retry_takes_over_even_what_is_not_cached_and_runs_what_failed(lab: La
     assert lab.lines == ["make 2", "spoil", "spoil"]
 
 
-def test_retry_from_a_task_does_that_task_again(lab: Lab, retried) -> None:  # type: ignore[no-untyped-def]
+def test_retry_from_a_task_does_it_and_all_that_follows_again(lab: Lab, retried) -> None:  # type: ignore[no-untyped-def]
+    first = lab.run("maze", items=["a", "b"])
+    before = len(lab.lines)
+    again = retried(first.id, from_task="for-loop-2/1/note-3")
+    states = {task.path: (task.state, task.why_missed) for task in again.tasks if task.kind == "task"}
+    inside = "exit-handler-1/for-loop-2"
+    follows = f"follows {inside}/1/note-3, which is done again (--from)"
+    assert states == {
+        f"{inside}/0/note-2": ("cached", ""),
+        f"{inside}/0/note-3": ("cached", ""),
+        f"{inside}/1/note-2": ("cached", ""),
+        f"{inside}/1/note-3": ("succeeded", "to be done again (--from)"),
+        "exit-handler-1/total": ("succeeded", follows),
+        "exit-handler-1/condition-3/note-4": ("succeeded", follows),
+        "note": ("succeeded", follows),
+    }
+    assert len(lab.lines) == before + 3  # `total` leaves no trace
+
+
+def test_a_retry_that_was_killed_still_knows_what_to_do_again(lab: Lab, retried) -> None:  # type: ignore[no-untyped-def]
     first = lab.run("two")
-    again = retried(first.id, from_task="make")
-    states = {task.path: (task.state, task.why_missed) for task in again.tasks}
-    assert states == {"make": ("succeeded", "to be done again (--from)"), "count": ("cached", "")}
-    assert lab.lines == ["count", "make 3", "make 3"]
+    script = (
+        "import asyncio, os; from tests.local.lab import *; from tidegate.local import engine, settings; "
+        "from tidegate.local.lookup import Lookup; Lookup.ask = lambda *_: os._exit(9); "
+        "from tidegate.local.workers import Workers\n"
+        "async def main():\n"
+        f"    folder = Path({str(lab.folder)!r})\n"
+        "    with Store(folder / 'store') as store:\n"
+        f"        await engine.retry({first.id!r}, store=store, workers=Workers(settings.defaults(folder)), "
+        "from_task='make')\n"
+        "asyncio.run(main())"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 9
+    with lab.store() as store:
+        killed = store.runs.listing()[0]
+    assert killed.state == "interrupted"
+    assert said(lab.engine("resume", killed.id))["state"] == "succeeded"
+    assert lab.lines == ["count", "count", "make 3", "make 3"]
 
 
 def test_retry_with_another_parameter_runs_only_what_that_reaches(lab: Lab, retried) -> None:  # type: ignore[no-untyped-def]

@@ -10,12 +10,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tidegate.graph.build import build
+from tidegate.graph.following import following
 from tidegate.graph.model import Graph
 from tidegate.local import codec, machine, settings
 from tidegate.local.driver import Driver, replay
@@ -51,6 +52,8 @@ class Options:
     """The file that secrets and config maps come from (see `secrets.load_secrets`)."""
     here: str = ""
     """The folder that relative paths of importers count from; empty: the working folder."""
+    again: str = ""
+    """The task to do again in any case, with all that follows (`retry --from`)."""
 
 
 async def run(
@@ -100,21 +103,21 @@ async def retry(
 ) -> RunRecord:
     """A new run that takes over what the other one finished, wherever the inputs are still the same.
 
-    `from_task`: done again in any case. `pipeline`, `parameters`: changed ones (parameters add to those of before).
+    `from_task`: done again in any case, with all that follows. `pipeline`, `parameters`: changed ones (parameters add
+    to those of before).
     Raises: StoreError, SpecError.
     """
     before = store.runs.get(reference)
     if before.state == "running":
         raise StoreError(f"run {before.id} is still running: `tidegate cancel {before.id}` first")
-    again = frozenset({store.runs.task(before.id, from_task).path}) if from_task else frozenset()
+    again = store.runs.task(before.id, from_task).path if from_task else ""
     begun = _Begun.new(
         pipeline or Pipeline(before.spec, None, before.pipeline),
         {**before.parameters, **(parameters or {})},
         store,
-        options or _options(before),
+        replace(options or _options(before), again=again),
         command or before.command,
         parent=before,
-        again=again,
     )
     return await begun.drive(workers, observer)
 
@@ -142,7 +145,6 @@ class _Begun:
     first: Event
     options: Options
     finished: Mapping[str, Earlier]
-    again: frozenset[str]
     events: list[str]
     """Those stored before."""
 
@@ -156,7 +158,6 @@ class _Begun:
         command: str,
         name: str = "",
         parent: RunRecord | None = None,
-        again: frozenset[str] = frozenset(),
     ) -> _Begun:
         spec = load(pipeline.spec, pipeline.where)
         values = check_parameters(spec, parameters)
@@ -188,7 +189,7 @@ class _Begun:
         except BaseException:
             lock.close()
             raise
-        return cls(record, graph, store, lock, _start(record, options, store), options, finished, again, [])
+        return cls(record, graph, store, lock, _start(record, options, store), options, finished, [])
 
     @classmethod
     def reopened(cls, record: RunRecord, store: Store) -> _Begun:
@@ -203,7 +204,7 @@ class _Begun:
         except BaseException:
             lock.close()
             raise
-        return cls(record, graph, store, lock, first, options, finished, frozenset(), events)
+        return cls(record, graph, store, lock, first, options, finished, events)
 
     async def drive(self, workers: Executor, observer: Observer | None) -> RunRecord:
         record, store, options = self.record, self.store, self.options
@@ -211,7 +212,10 @@ class _Begun:
             view = RunView(record.id, record.pipeline, started=record.created)
             recorder = Recorder(store, view, self.graph)
             recorder.remember(record.tasks)
-            lookup = Lookup(store, record.id, options.caching, options.cache_after, self.finished, self.again)
+            lookup = Lookup(
+                store, record.id, options.caching, options.cache_after, self.finished,
+                options.again, following(self.graph, options.again) if options.again else frozenset(),
+            )  # fmt: skip
             driver = Driver(
                 record.id,
                 self.graph,

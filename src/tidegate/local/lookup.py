@@ -6,7 +6,7 @@ Something found is an answer only if all that it made is still there, unchanged.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,15 +57,19 @@ class Lookup:
     """Older entries do not answer (`--cache-after`)."""
     finished: Mapping[str, Earlier] = field(default_factory=dict)
     """Path -> the finished task of the run that is being retried."""
-    again: frozenset[str] = frozenset()
-    """Tasks to do again whatever is known, with all below them (`retry --from`)."""
+    again: str = ""
+    """A task to do again whatever is known, with all below it (`retry --from`)."""
+    following: frozenset[str] = frozenset()
+    """What follows from it, likewise."""
 
     def ask(self, work: Work, environment: str, now: float) -> Answer:
         """`environment`: the fingerprint of the image's."""
         parts = cache_parts(work, environment)
         key = key_of(parts, work.cache_key)
-        if any(work.path == path or work.path.startswith(f"{path}/") for path in self.again):
+        if self.again and _within(work.path, (self.again,)):
             return Answer(key, parts, "to be done again (--from)")
+        if _within(work.path, self.following):
+            return Answer(key, parts, f"follows {self.again}, which is done again (--from)")
         before = self.finished.get(work.path)
         if before is not None and before.key == key and (found := self._still(before, key, parts)):
             with self.store.transaction():
@@ -114,3 +118,7 @@ class Lookup:
                     self.store.artifacts.refresh(record.id, now)
             ids[name] = tuple(record.id for record in known)
         return Answer(key, parts, "", outputs, earlier.made_by or earlier.run, ids)
+
+
+def _within(path: str, places: Iterable[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}/") for place in places)
