@@ -10,7 +10,7 @@ from lupa.lua51 import LuaRuntime
 
 from tidegate.rollout.state import Phase
 
-CHECKS = Path(__file__).parent.parent.parent / "manifests/argo-cd/health"
+CHECKS = Path(__file__).parent.parent.parent / "manifests/argo-cd/settings"
 
 Case = tuple[str, dict[str, Any], str, str]
 """Name, what differs from the usual object, health, a part of the message."""
