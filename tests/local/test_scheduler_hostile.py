@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.local.playing import play
 from tests.spec.documents import document, names
 from tidegate import spec
 from tidegate.graph import Container, PlaceholderError, Work, cache_key, command_line, executor_input
 from tidegate.graph.build import build
+from tidegate.store.places import task_folder
 
 STRANGE: list[Any] = [
     *(
@@ -49,6 +53,22 @@ STRANGE: list[Any] = [
         {"componentInputParameter": "x"},
         {"taskOutputParameter": {"producerTask": "add", "outputParameterKey": "Output"}},
     ),
+]
+NOISE = [
+    "\t",
+    "\x00",
+    "&a ",
+    "*a ",
+    "<<: ",
+    "!!python/name:os.system ",
+    "[" * 99,
+    "{" * 99,
+    "'",
+    '"',
+    "- ",
+    ": ",
+    "---\n",
+    "1e999",
 ]
 KEYS = ["x", "..", "comp-add", "triggerPolicy", "inputs", "parameterIterator", "retryPolicy", "artifacts"]
 VALUES = {
@@ -99,20 +119,81 @@ def anything(work: Work, attempt: int) -> dict[str, Any] | Exception:
     return {name: VALUES.get(kind) for name, kind in work.output_parameters.items()}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_bent_pipeline_is_refused_with_reasons_or_runs_to_an_end(seed):
-    chance = random.Random(seed)
+def spoil(text: str, chance: random.Random) -> str:
+    """The text itself damaged: pieces lost, doubled, exchanged for what parsers choke on."""
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(text) + 1)
+        until = min(len(text), at + chance.randint(0, 40))
+        piece = chance.choice(["", text[at:until] * 2, *NOISE])
+        text = text[:at] + piece + text[until:]
+    return text
+
+
+def outside(works: dict[str, Work]) -> list[str]:
+    """Folders of tasks, and of their outputs, that do not lie below the run's."""
+    run = Path("/store/runs/one")
+    found = []
+    for work in works.values():
+        folder = task_folder(run, work.path)
+        given = executor_input(work, str(folder))
+        outputs = [each["outputFile"] for each in given["outputs"]["parameters"].values()]
+        outputs += [each["uri"] for made in given["outputs"]["artifacts"].values() for each in made["artifacts"]]
+        found += [path for path in (str(folder), *outputs) if not os.path.normpath(path).startswith(f"{run}/tasks/")]
+    return found
+
+
+def come_to(text: str, seed: int) -> str:
+    """How a run of it ends; `refused` where it does not begin."""
+    try:
+        loaded = spec.load(text, "bent.yaml")
+        parameters = spec.check_parameters(loaded, {})
+        played = play(build(loaded), anything, parameters, seed=seed)
+    except spec.SpecError as refused:
+        assert refused.problems
+        assert all(problem.message for problem in refused.problems)
+        return "refused"
+    assert outside(played.works) == []
+    return str(played.ended.state)
+
+
+def test_a_bent_pipeline_is_refused_with_reasons_or_runs_to_an_end():
+    """TIDEGATE_FUZZ=100000 tries that many; TIDEGATE_FUZZ_SEED gives others."""
+    tries, first = int(os.environ.get("TIDEGATE_FUZZ", "400")), int(os.environ.get("TIDEGATE_FUZZ_SEED", "0"))
+    known = names()
     came_to: Counter[str] = Counter()
-    for number in range(400):
-        text = json.dumps(bend(document(chance.choice(names())), chance))
-        try:
-            loaded = spec.load(text, "bent.json")
-            parameters = spec.check_parameters(loaded, {})
-            played = play(build(loaded), anything, parameters, seed=number)
-        except spec.SpecError as refused:
-            assert refused.problems
-            assert all(problem.message for problem in refused.problems)
-            came_to["refused"] += 1
+    for seed in range(first, first + tries):
+        chance = random.Random(seed)
+        whole = document(chance.choice(known))
+        if chance.random() < 0.75:
+            text = json.dumps(bend(whole, chance))
         else:
-            came_to[str(played.ended.state)] += 1
-    assert came_to["refused"] > 100 and came_to["succeeded"] > 30  # else the bending is too strong, or too weak
+            text = spoil(yaml.dump(whole, Dumper=yaml.CSafeDumper), chance)
+        try:
+            came_to[come_to(text, seed)] += 1
+        except spec.SpecError:
+            raise
+        except BaseException as error:
+            error.add_note(f"seed {seed}: {text[:2000]}")
+            raise
+    print(dict(came_to))  # noqa: T201 - figures, with pytest -s
+    assert came_to["refused"] > tries / 4 and came_to["succeeded"] > tries / 20  # else it bends too much, or too little
+
+
+BOMBS = {
+    "aliases": "a: &a [x, x]\nb: &b [*a, *a, *a, *a]\nc: [*b, *b, *b, *b]\nroot: {}\n",
+    "a merge of itself": "root: &r\n  <<: *r\n",
+    "a tag": "root: !!python/object/apply:os.system ['true']\n",
+    "deep lists": "root: " + "[" * 100_000,
+    "deep JSON": '{"root": ' * 100_000,
+    "deep strings of JSON": json.dumps({"root": {"dag": {}}, "deploymentSpec": "[" * 100_000}),
+    "a huge number": "root: {dag: {tasks: {}}}\nschemaVersion: " + "9" * 100_000,
+    "twice a key": "root: {dag: {tasks: {}}}\nroot: {dag: {tasks: {}}}\n",
+    "no text": "\x00\x01\x02",
+    "a list": "- root\n",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_what_is_made_to_choke_a_reader_is_refused(bomb):
+    assert come_to(bomb, 0) == "refused"
