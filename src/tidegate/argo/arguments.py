@@ -145,8 +145,8 @@ def _constant(value: Any, task: Task, scope: Scope) -> str:
         return expressions.literal(wire.dump(value))
     if not isinstance(value, str):
         raise Inexpressible(
-            f"task {task.name!r}: a list or struct that quotes other values, given to a pipeline or a condition; make it "
-            "in a component"
+            f"task {task.name!r}: a list or struct that quotes other values, given to a pipeline or a condition; make "
+            "it in a component"
         )
     types = {name: scope.type_of(each) or "any" for name, each in task.parameters.items()}
 

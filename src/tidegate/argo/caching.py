@@ -1,6 +1,7 @@
 """Argo's memoisation by content: when two steps are the same work, as `graph.keys` has it.
 
-The key is computed before a pod is made, from the texts of the inputs: parameters by value, artifacts by what they hold.
+The key is computed before a pod is made, from the texts of the inputs: parameters by value, artifacts by what they
+hold.
 """
 
 from __future__ import annotations

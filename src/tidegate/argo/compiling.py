@@ -40,7 +40,7 @@ def compile(graph: Graph, options: Options, runner: bytes) -> list[dict[str, Any
     entry = made.root(graph)
     if made.problems:
         raise SpecError(_once(made.problems))
-    maps = [_runner(runner, name, options), *_steps(made.steps, name, options)]
+    maps = [_runner(runner, options), *_steps(made.steps, name, options)]
     spec = _spec(graph, made, entry, [each["metadata"]["name"] for each in maps], name, options)
     meta = _metadata(name, name, options)
     meta["annotations"] = {"tidegate.io/version": __version__, "workflows.argoproj.io/title": graph.name}
@@ -135,7 +135,7 @@ def _volumes(maps: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _runner(content: bytes, pipeline: str, options: Options) -> dict[str, Any]:
+def _runner(content: bytes, options: Options) -> dict[str, Any]:
     digest = hashlib.sha256(content).hexdigest()
     data = {RUNNER_FILE: base64.b64encode(content).decode()}
     return _map(f"tidegate-runner-{digest[:10]}", "", {"binaryData": data}, options)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.argo import expressions, names, wire
+from tidegate.argo import expressions, names, placeholders, wire
 from tidegate.argo.arguments import ROOT_SUFFIX, Scope, arguments, conditions
 from tidegate.argo.expressions import Inexpressible
 from tidegate.argo.images import Way, way
@@ -86,7 +86,7 @@ class Templates:
     # ------------------------------------------------------------ steps
     def _leaf(self, task: Task, where: str) -> str:
         component = task.component
-        self._check(component, where, task)
+        self._check(component, where)
         wanted = names.template(component.name)
         try:
             return self.add(wanted, leaf(task, self.step(wanted, component), self.prefix, self.options))
@@ -94,7 +94,7 @@ class Templates:
             self.problems.append(Problem(where, str(error)))
             return wanted
 
-    def _check(self, component: Component, where: str, task: Task) -> None:
+    def _check(self, component: Component, where: str) -> None:
         given = [*component.parameters, *component.artifacts, *component.output_parameters, *component.output_artifacts]
         self.problems += names.unnamable(where, [], given)
         if isinstance(component.body, Container):
@@ -133,7 +133,7 @@ class Templates:
                 said["when"] = expressions.tag(expressions.condition(task.condition.root, conditions(task, scope)))
             given = arguments(task, scope)
             if task.iteration is not None and isinstance(task.iteration.over, Constant):
-                given.append({"name": ITEMS, "value": _items(task, scope)})
+                given.append({"name": ITEMS, "value": _items(task)})
             elif task.iteration is not None:
                 source = next(each for each in given if each["name"] == task.iteration.over.name)  # type: ignore[union-attr]
                 given.append({"name": ITEMS, "value": source["value"]})
@@ -180,10 +180,8 @@ class Templates:
         return self.add(f"{names.template(component.name)}-loop", template)
 
 
-def _items(task: Task, scope: Scope) -> str:
+def _items(task: Task) -> str:
     assert task.iteration is not None and isinstance(task.iteration.over, Constant)
-    from tidegate.argo import placeholders
-
     value = task.iteration.over.value
     quoted, named = placeholders.quoted(value)
     if quoted or named:

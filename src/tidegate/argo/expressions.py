@@ -55,6 +55,11 @@ def value(text: str) -> str:
     return f"fromJSON({text})"
 
 
+def given(text: str, reason: str) -> str:
+    """The value that a text stands for; where there is none, an error that says so (`nodes.failure` finds it)."""
+    return f'({text} == "null" ? fromJSON({literal(f"!{reason}!")}) : {value(text)})'
+
+
 def dumped(expression: str) -> str:
     """The text of a value."""
     return _ESCAPED.format(f"toJson({expression})")
@@ -159,7 +164,8 @@ class _Condition:
                 return _constant(node.arguments[0])
             case "input":
                 text, type_name = self.texts[node.arguments[0]]
-                return value(text), KINDS.get(type_name, "any")
+                reason = f"the condition reads {node.arguments[0]!r}, which has no value"
+                return given(text, reason), KINDS.get(type_name, "any")
             case "&&" | "||" as operator:
                 return "(" + f" {operator} ".join(self.truth(each) for each in node.arguments) + ")", "bool"
             case "!":

@@ -119,9 +119,9 @@ def _inside(
         "image": image,
         "imagePullPolicy": platform.pull_policy(container, options),
         "command": [*_RUNNER, "run", f"{places.STEPS}/{spec_file}"],
-        "env": [*_step_env(key), *_env(task, container, options)],
+        "env": [*_step_env(key), *_importers(task, options), *_env(task, container, options)],
         "resources": platform.resources(container, options),
-        "securityContext": _restricted(options, options.pods.read_only_root),
+        "securityContext": _restricted(options.pods.read_only_root),
         "volumeMounts": [*_mounts(), *mounts],
     }
     return {"container": said}
@@ -138,7 +138,7 @@ def _beside(
             "imagePullPolicy": options.pods.image_pull_policy,
             "command": [*_RUNNER, mode, f"{places.STEPS}/{spec_file}"],
             "env": _step_env(key),
-            "securityContext": _restricted(options, True),
+            "securityContext": _restricted(True),
         }
 
     main: dict[str, Any] = {
@@ -148,7 +148,7 @@ def _beside(
         "command": [places.SHELL, "sh", places.SCRIPT],
         "env": _env(task, container, options),
         "resources": platform.resources(container, options),
-        "securityContext": _restricted(options, False),
+        "securityContext": _restricted(False),
         "volumeMounts": mounts,
     }
     after = {"name": "outputs", **ours("collect"), "dependencies": ["main"]}
@@ -170,6 +170,11 @@ def _step_env(key: str) -> list[dict[str, str]]:
         "TIDEGATE_KEY": key,
     }
     return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _importers(task: Task, options: Options) -> list[dict[str, str]]:
+    wanted = isinstance(task.component.body, Importer) and options.repository
+    return [{"name": "TIDEGATE_REPOSITORY", "value": options.repository}] if wanted else []
 
 
 def _env(task: Task, container: Container, options: Options) -> list[dict[str, Any]]:
@@ -203,7 +208,7 @@ def _patch(component: Component) -> str:
     return json.dumps({"containers": [{"name": "main", "resources": found}]}) if found else ""
 
 
-def _restricted(options: Options, read_only: bool) -> dict[str, Any]:
+def _restricted(read_only: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     return found | ({"readOnlyRootFilesystem": True} if read_only else {})
 

@@ -10,6 +10,8 @@ _ATTEMPT = re.compile(r"\([0-9]+\)$")
 _MESSAGE = re.compile(
     r"(?:(?P<container>[a-z0-9-]+): )?(?P<reason>[A-Za-z]+) \(exit code (?P<code>[0-9]+)\)(?:: (?P<said>.*))?", re.S
 )
+_OWN = re.compile(r"fromJSON\(\"!(.*?)!\"\)")
+"""An expression that fails on purpose (`expressions.given`), as Argo quotes it."""
 _KINDS = {
     "OOMKilled": "out of memory: the kernel killed the task; raise the limit (set_memory_limit) or give it less data",
 }
@@ -26,6 +28,8 @@ def path_of(name: str) -> str:
 
 def failure(message: str) -> str:
     """Why a task failed, as it said itself: without what Argo puts before it."""
+    if own := _OWN.search(message):
+        return own[1]
     found = _MESSAGE.fullmatch(message)
     if found is None:
         return message

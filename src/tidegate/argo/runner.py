@@ -11,27 +11,21 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parents[1]
 _MODULES = (
     "argo/nodes.py", "argo/wire.py",
-    "argo/step/inputs.py", "argo/step/main.py", "argo/step/outputs.py", "argo/step/places.py", "argo/step/program.py",
-    "argo/step/spec.py", "argo/step/workflow.py",
+    "argo/step/importing.py", "argo/step/inputs.py", "argo/step/main.py", "argo/step/outputs.py",
+    "argo/step/places.py", "argo/step/program.py", "argo/step/spec.py", "argo/step/workflow.py",
     "graph/executor_io.py", "graph/expressions.py", "graph/keys.py", "graph/model.py", "graph/placeholders.py",
     "graph/resources.py", "graph/tasks.py", "graph/values.py", "graph/work.py",
-    "local/bootstrap.py", "local/daemon/child.py", "local/daemon/endings.py", "local/daemon/lightweight.py", "local/daemon/processes.py",
-    "local/daemon/tracebacks.py", "local/daemon/wire.py",
+    "local/bootstrap.py", "local/daemon/child.py", "local/daemon/endings.py", "local/daemon/lightweight.py",
+    "local/daemon/processes.py", "local/daemon/tracebacks.py", "local/daemon/wire.py",
     "spec/json_text.py", "spec/values.py",
     "store/digests.py",
 )  # fmt: skip
-_SHARED = """\
-from pkgutil import extend_path
-
-__path__ = extend_path(__path__, __name__)
-"""
-"""Of each package: what the image has of tidegate (its components) stays to be found."""
 _MAIN = """\
 import sys
 
 if sys.version_info < (3, 11):
     said = "this image has Python %d.%d, and the step runner needs 3.11: " % sys.version_info[:2]
-    said += "add the image to `beside` in [tool.tidegate.argo], so that tidegate's own image brings its tasks in and out"
+    said += "add it to `beside` in [tool.tidegate.argo]: tidegate's own image brings its tasks in and out then"
     open("/dev/termination-log", "w").write(said)
     sys.exit(said)
 
@@ -58,6 +52,6 @@ def digest() -> str:
 
 def _files() -> list[tuple[str, str]]:
     folders = sorted({parent.as_posix() for name in _MODULES for parent in Path(name).parents})
-    packages = [(f"tidegate/{folder}/__init__.py".replace("/./", "/"), _SHARED) for folder in folders]
+    packages = [(f"tidegate/{folder}/__init__.py".replace("/./", "/"), "") for folder in folders]
     modules = [(f"tidegate/{name}", (_PACKAGE / name).read_text(encoding="utf-8")) for name in _MODULES]
     return [("__main__.py", _MAIN), *packages, *modules]

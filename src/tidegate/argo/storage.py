@@ -37,7 +37,7 @@ def imported(uri: str, repository: str, storage: str) -> dict[str, Any]:
     """What an importer's URI (an expression for a string) leads to, where that is in the repository."""
     prefix = expressions.literal(repository.rstrip("/") + "/")
     key = f'({uri} startsWith {prefix} ? trimPrefix({uri}, {prefix}) : "")' if repository else '""'
-    return _input("imported", 0, key, storage)
+    return _input(places.IMPORTED, 0, key, storage)
 
 
 def _input(name: str, place: int, key: str, storage: str) -> dict[str, Any]:

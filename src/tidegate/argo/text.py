@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./:@ -]*[A-Za-z0-9_/-]|[A-Za-z/]")
+_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+"""What some reader of YAML takes for something else than text."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -14,7 +20,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in value.rstrip("\n") or value.endswith("\n") else None
+    style = "|" if "\n" in value else None if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
@@ -31,3 +37,8 @@ def manifests(documents: Sequence[Mapping[str, Any]]) -> str:
         allow_unicode=True,
         explicit_start=True,
     )
+
+
+def listing(documents: Sequence[Mapping[str, Any]]) -> str:
+    """JSON, as one List, which kubectl takes as well."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)}, indent=2) + "\n"

@@ -7,17 +7,18 @@ import os
 import shlex
 import shutil
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tidegate.argo.step import inputs, outputs, places, program
+from tidegate.argo.step import importing, inputs, outputs, places, program
 from tidegate.argo.step.spec import decode
 from tidegate.graph.executor_io import OutputError, command_line, executor_input
 from tidegate.graph.model import Component
 from tidegate.graph.placeholders import PlaceholderError
 from tidegate.graph.tasks import UnresolvedError
-from tidegate.graph.work import Container, Work
+from tidegate.graph.work import Container, Importer, Work
 from tidegate.local import bootstrap
 
 FAILED, NOT_AGAIN = 1, 64
@@ -37,19 +38,26 @@ def main(arguments: list[str]) -> int:
         return _failed(str(error), NOT_AGAIN)
     except (OutputError, program.CannotInstall) as error:
         return _failed(str(error), FAILED)
+    except Exception as error:
+        traceback.print_exc()
+        return _failed(f"the step runner failed: {type(error).__name__}: {error}", FAILED)
 
 
 def _run(component: Component) -> int:
+    if isinstance(component.body, Importer):
+        names = inputs.names_of(os.environ)
+        work = inputs.work_of(component, inputs.lines(_given()), names)
+        outputs.write(importing.bring_in(work, os.environ.get("TIDEGATE_REPOSITORY", "")))
+        return 0
     work, given, command = _ready(component)
-    if command:
-        assert isinstance(work.executor, Container)
-        env = {**_variables(os.environ), **work.executor.env}
-        what = bootstrap.parse(command)
-        if isinstance(what, bootstrap.Function) and what.installs:
-            program.install(what.installs, env)
-        ended = program.run(what, env, work.timeout, work.executor.memory)
-        if ended.ending != "succeeded":
-            return _failed(ended.error or ended.ending, FAILED)
+    assert isinstance(work.executor, Container)
+    env = {**_variables(os.environ), **work.executor.env}
+    what = bootstrap.parse(command)
+    if isinstance(what, bootstrap.Function) and what.installs:
+        program.install(what.installs, env)
+    ended = program.run(what, env, work.timeout, work.executor.memory)
+    if ended.ending != "succeeded":
+        return _failed(ended.error or ended.ending, FAILED)
     return _finish(component, work, given)
 
 
@@ -98,7 +106,7 @@ def _collect(component: Component) -> int:
 
 
 def _ready(component: Component) -> tuple[Work, dict[str, Any], tuple[str, ...]]:
-    """The work, its ExecutorInput, and its command (none of an importer); the folders are there."""
+    """The work, its ExecutorInput, and its command; the folders are there."""
     names = inputs.names_of(os.environ)
     work = inputs.work_of(component, inputs.lines(_given()), names)
     for folder in (f"{places.OUTPUTS}/.parameters", places.TASK, places.HOME):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ def collect(work: Work, given: Mapping[str, Any], key: str, brought: Mapping[Pat
     found = {name: wire.dump(value) for name, value in made.parameters.items()}
     for name, artifacts in made.artifacts.items():
         try:
-            described = [_described(name, each, key, brought) for each in artifacts]
+            described = [_described(name, place, each, key, brought) for place, each in enumerate(artifacts)]
         except UnsafeContent as error:
             raise OutputError(f"output {name!r}: {error}") from None
         found[name] = wire.dump([wire.describe(each) for each in described])
@@ -41,35 +42,55 @@ def write(texts: Mapping[str, str]) -> None:
         (results / name).write_text(text, encoding="ascii")
 
 
-def _described(name: str, artifact: Artifact, key: str, brought: Mapping[Path, wire.Described]) -> wire.Described:
+def _described(
+    name: str, place: int, artifact: Artifact, key: str, brought: Mapping[Path, wire.Described]
+) -> wire.Described:
     where = artifact.custom_path or artifact.uri
     if not artifact.custom_path and "://" in where and not where.startswith("file:///"):
-        return wire.Described(artifact)
+        return wire.Described(artifact)  # elsewhere
     path = Path(path_of(where))
-    root = Path(places.OUTPUTS)
-    own = root in path.parents
-    content = read(path, follow_links=not own)
-    if own:
-        folders, links = _extras(path)
-        kept = "" if content.digest == ABSENT else f"{key}/{path.relative_to(root)}"
-        return wire.Described(replace(artifact, uri="", custom_path="", digest=content.digest), kept, folders, links)
-    for place, input in brought.items():
-        if path == place or place in path.parents:
-            inside = str(path.relative_to(place))
-            kept = input.key if inside == "." else f"{input.key}/{inside}"
-            same = inside == "."
-            return wire.Described(
-                replace(artifact, uri="" if input.key else input.artifact.uri, custom_path="", digest=content.digest),
-                kept if input.key else "",
-                input.folders if same else (),
-                input.links if same else {},
-            )
-    if any(parent.is_mount() for parent in path.parents if parent != Path("/")):
-        return wire.Described(replace(artifact, digest=content.digest))  # on a volume, where others find it
-    raise OutputError(
-        f"output {name!r}: its content is at {path}, which ends with the pod: copy it to the output's own path, or to "
-        "a volume"
-    )
+    for folder, input in brought.items():
+        if path == folder or folder in path.parents:
+            return _passed_on(artifact, path, folder, input)
+    if _stays(path):
+        return wire.Described(replace(artifact, digest=read(path, follow_links=True).digest))
+    path = _kept(name, place, path)
+    content = read(path)
+    folders, links = _extras(path)
+    kept = "" if content.digest == ABSENT else f"{key}/{path.relative_to(places.OUTPUTS)}"
+    return wire.Described(replace(artifact, uri="", custom_path="", digest=content.digest), kept, folders, links)
+
+
+def _passed_on(artifact: Artifact, path: Path, folder: Path, input: wire.Described) -> wire.Described:
+    """An input, or a part of it, as an output: it stays where it is kept."""
+    inside = str(path.relative_to(folder))
+    digest = read(path).digest
+    if inside == ".":
+        kept, folders, links = input.key, input.folders, input.links
+    else:
+        kept, folders, links = f"{input.key}/{inside}" if input.key else "", (), {}
+    return wire.Described(replace(artifact, uri="", custom_path="", digest=digest), kept, folders, links)
+
+
+def _stays(path: Path) -> bool:
+    """On a volume that outlives the pod, as far as can be seen: not one of ours."""
+    ours = (Path(places.ROOT), Path(places.TEMPORARY), Path("/"))
+    mounts = [parent for parent in path.parents if parent.is_mount()]
+    return bool(mounts) and mounts[0] not in ours
+
+
+def _kept(name: str, place: int, path: Path) -> Path:
+    """Where Argo takes the content: at the output's own path, or below. What is elsewhere in the pod is copied."""
+    own = Path(places.OUTPUTS, name)
+    if path == own or own in path.parents or not path.exists():
+        return path if path.exists() else own
+    target = own / str(place) if own.exists() or place else own
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copy2(path, target)
+    return target
 
 
 def _extras(root: Path) -> tuple[tuple[str, ...], dict[str, str]]:

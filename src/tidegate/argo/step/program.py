@@ -115,6 +115,8 @@ def _become(read_end: int, write_end: int, env: Mapping[str, str], program: Prog
     os.chdir(places.TASK)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     sys.path[:] = [entry for entry in sys.path if not entry.startswith(places.RUNNER)]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tidegate"]:
+        del sys.modules[name]  # the task gets its image's own
     if isinstance(program, Function) and program.installs:
         import site
 

@@ -33,6 +33,7 @@ tidegate lint pipeline.yaml --strict     warnings fail as well, for CI
 tidegate compile pipeline.py -o pipeline.yaml
 tidegate compile pipelines/flights/pipeline.py:flights > flights.yaml
 tidegate compile pipeline.py -o pipeline.json
+tidegate compile pipeline.py --to argo | kubectl apply --server-side -f -
 """,
 }
 
@@ -46,7 +47,10 @@ class Drawing(StrEnum):
 
 class Target(StrEnum):
     KFP = "kfp"
+    ARGO = "argo"
 
+
+_TO = "kfp: KFP v2's PipelineSpec. argo: objects for `kubectl apply`, a WorkflowTemplate and what its pods read."
 
 File = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there, not to stdout.")]
 
@@ -112,13 +116,13 @@ def lint(
 def compile(
     pipeline: options.Pipeline,
     output: File = None,
-    to: Annotated[Target, typer.Option("--to", metavar="ENGINE", help="kfp: KFP v2's PipelineSpec.")] = Target.KFP,
+    to: Annotated[Target, typer.Option("--to", metavar="ENGINE", help=_TO)] = Target.KFP,
     store: options.Store = None,
 ) -> None:
-    """The file runs on every engine that takes it, and here: `tidegate run pipeline.yaml`."""
+    """For kfp, a file that runs on every engine that takes it, and here: `tidegate run pipeline.yaml`."""
     if output is not None and output.suffix not in (".yaml", ".yml", ".json"):
         raise CommandError(f"cannot compile to {output}", expected="a file that ends in .yaml, .yml or .json")
-    compilers = {Target.KFP: _kfp}
+    compilers = {Target.KFP: _kfp, Target.ARGO: _argo}
     _write(compilers[to](load(pipeline, store), as_json=output is not None and output.suffix == ".json"), output)
 
 
@@ -137,6 +141,15 @@ def _kfp(pipeline: Pipeline, as_json: bool) -> str:
     if rest:
         raise CommandError("the pipeline has settings for Kubernetes, which JSON cannot hold", fix="compile to .yaml")
     return json.dumps(first, indent=2) + "\n"
+
+
+def _argo(pipeline: Pipeline, as_json: bool) -> str:
+    """By the project's [tool.tidegate.argo]."""
+    from tidegate.argo import runner, settings, text
+    from tidegate.argo.compiling import compile as compiled
+
+    documents = compiled(graph_of(pipeline), settings.load(), runner.archive())
+    return text.listing(documents) if as_json else text.manifests(documents)
 
 
 def load(pipeline: str, store: Path | None) -> Pipeline:

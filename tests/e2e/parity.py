@@ -1,0 +1,179 @@
+"""Argo as an engine of the conformance suite: many cases at once, each twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.conformance.case import FILES, Case, Made, Outcome
+from tests.e2e.cluster import IMAGE, Namespace
+from tidegate.argo import nodes, runner, wire
+from tidegate.argo.compiling import compile, workflow
+from tidegate.argo.options import Options
+from tidegate.graph.build import build
+from tidegate.spec import SpecError, check_parameters, load
+
+_DONE = ("Succeeded", "Failed", "Error")
+_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Compiled:
+    case: Case
+    documents: list[dict[str, Any]]
+    run: dict[str, Any]
+
+
+@dataclass
+class Argo:
+    namespace: Namespace
+    objects: Any
+    bucket: str
+    at_once: int = 8
+    refused: dict[str, str] = field(default_factory=dict)
+    """Case -> why it is not for Argo."""
+
+    def options(self) -> Options:
+        return Options(
+            namespace=self.namespace.name,
+            images={"python:3.*": IMAGE, "tidegate/host:*": IMAGE},
+            host_image=IMAGE,
+            repository=f"s3://{self.bucket}",
+        )
+
+    def compiled(self, case: Case) -> Compiled | None:
+        """None where the compiler refuses it."""
+        pipeline = load(case.ir)
+        graph = build(pipeline)
+        prefix = f"s3://{self.bucket}/conformance/{nodes_name(case)}"
+        values = check_parameters(pipeline, {name: _placed(value, prefix) for name, value in case.parameters.items()})
+        try:
+            documents = compile(graph, self.options(), runner.archive())
+        except SpecError as error:
+            self.refused[case.name] = str(error)
+            return None
+        run = workflow(documents[-1], values, graph)
+        return Compiled(case, documents, run)
+
+    def bring(self, case: Case) -> None:
+        """What must be there before the case runs."""
+        import obstore
+
+        for path, text in case.files.items():
+            obstore.put(self.objects, f"conformance/{nodes_name(case)}/{path}", text.encode())
+        kinds = (("Secret", case.secrets, "stringData"), ("ConfigMap", case.config_maps, "data"))
+        documents = [
+            {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, field: dict(data)}
+            for kind, group, field in kinds
+            for name, data in group.items()
+        ]  # fmt: skip
+        if documents:
+            self.namespace.apply(documents)
+
+    def run_all(self, cases: Sequence[Compiled]) -> dict[str, Outcome]:
+        """Case -> what became of it."""
+        waiting = list(cases)
+        going: dict[str, Compiled] = {}
+        found: dict[str, Outcome] = {}
+        deadline = time.monotonic() + _SECONDS
+        while waiting or going:
+            while waiting and len(going) < self.at_once:
+                each = waiting.pop(0)
+                self.bring(each.case)
+                self.namespace.apply(each.documents)
+                going[self.namespace.create(each.run)] = each
+            assert time.monotonic() < deadline, (
+                f"not done in {_SECONDS} s: {[each.case.name for each in going.values()]}"
+            )
+            time.sleep(1)
+            for name, said in self.namespace.workflows().items():
+                if name in going and said.get("status", {}).get("phase") in _DONE:
+                    each = going.pop(name)
+                    try:
+                        found[each.case.name] = self.outcome(each, said)
+                    except Exception as error:  # of this case alone
+                        found[each.case.name] = Outcome(f"not readable: {error!r:.500}", {})
+        return found
+
+    def outcome(self, compiled: Compiled, said: Mapping[str, Any]) -> Outcome:
+        templates = {each["name"]: each for each in compiled.documents[-1]["spec"]["templates"]}
+        root = compiled.documents[-1]["spec"]["entrypoint"]
+        states: dict[str, str] = {}
+        errors: dict[str, str] = {}
+        values: dict[str, dict[str, Any]] = {}
+        outputs: Mapping[str, Any] = {}
+        for node in said["status"].get("nodes", {}).values():
+            path = nodes.path_of(node["name"])
+            if not path:
+                outputs = self._outputs(node, None) if node["phase"] == "Succeeded" else {}
+                if node["phase"] != "Succeeded":
+                    outputs = {}
+                continue
+            if node["type"] not in ("Pod", "Retry", "Skipped") or node.get("nodeFlag", {}).get("retried"):
+                continue
+            if path.endswith(f"/{nodes.ITERATION}"):
+                continue
+            states[path] = _state(node)
+            if states[path] == "failed":
+                errors[path] = nodes.failure(node.get("message", ""))
+            if states[path] in ("succeeded", "cached"):
+                template = templates[node["templateName"]]
+                made = self._outputs(node, template)
+                values[path] = {name: value for name, value in made.items() if not _is_made(value)}
+        assert root
+        state = "succeeded" if said["status"]["phase"] == "Succeeded" else "failed"
+        return Outcome(state, outputs, states, errors, values)
+
+    def _outputs(self, node: Mapping[str, Any], template: Mapping[str, Any] | None) -> dict[str, Any]:
+        found = {}
+        for each in node.get("outputs", {}).get("parameters", []):
+            value = wire.load(each.get("value", ""))
+            if isinstance(value, wire.Missing):
+                continue
+            if isinstance(value, list) and all(isinstance(one, dict) and "identity" in one for one in value) and value:
+                made = tuple(self._made(one) for one in wire.artifacts(each["value"]) or ())
+                found[each["name"]] = made[0] if len(made) == 1 else made
+            else:
+                found[each["name"]] = value
+        return found
+
+    def _made(self, found: wire.Described) -> Made:
+        artifact = found.artifact
+        return Made(self._content(found.key), artifact.schema_title, dict(artifact.metadata))
+
+    def _content(self, key: str) -> str | dict[str, str] | None:
+        import obstore
+
+        if not key:
+            return None
+        names = [each["path"] for batch in obstore.list(self.objects, prefix=key) for each in batch]
+        below = {name.removeprefix(f"{key}/"): name for name in names if name.startswith(f"{key}/")}
+        if below:
+            return {name: self._text(path) for name, path in sorted(below.items())}
+        return self._text(key)
+
+    def _text(self, key: str) -> str:
+        import obstore
+
+        return bytes(obstore.get(self.objects, key).bytes()).decode()
+
+
+def nodes_name(case: Case) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in case.name)
+
+
+def _is_made(value: Any) -> bool:
+    return isinstance(value, Made) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], Made))
+
+
+def _state(node: Mapping[str, Any]) -> str:
+    phase = node["phase"]
+    if phase == "Succeeded":
+        return "cached" if node.get("memoizationStatus", {}).get("hit") else "succeeded"
+    return "failed" if phase in ("Failed", "Error") else "skipped"
+
+
+def _placed(value: Any, prefix: str) -> Any:
+    return value.replace(FILES, prefix) if isinstance(value, str) else value
