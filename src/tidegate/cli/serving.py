@@ -63,27 +63,16 @@ def runtime() -> Runtime:
 
 
 def read_plan(path: Path) -> tuple[str, RolloutPlan]:
-    """A ModelRollout document: its name, and its spec. Raises: CommandError that says what is wrong and where."""
-    import yaml
-    from pydantic import ValidationError
+    """A plan file's name and plan. Raises: CommandError that says what is wrong and where."""
+    from tidegate.rollout.documents import PlanError, read
 
-    from tidegate.rollout.plan import RolloutPlan
-
-    expected = "a document of kind ModelRollout with metadata.name and spec"
     try:
-        said: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        name, spec = str(said["metadata"]["name"]), said["spec"]
+        found = read(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise CommandError(f"{path} is no rollout plan", expected=expected, found=str(error)) from None
-    if said.get("kind") != "ModelRollout":
-        raise CommandError(f"{path} is no rollout plan", expected=expected, found=f"kind {said.get('kind')!r}")
-    try:
-        return name, RolloutPlan.model_validate(spec)
-    except ValidationError as error:
-        wrong = "\n".join(f"spec.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise CommandError(f"{path} is no rollout plan", found=wrong, fix="docs/rollouts.md has every field") from None
+    except PlanError as error:
+        raise CommandError(str(error), fix="docs/rollouts.md has every field") from None
+    return found.name, found.plan
 
 
 def sample_request(model: Path) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from mlserver.types import MetadataTensor
 
 from tidegate.serving.batching import Answers, Batcher, Rows
+from tidegate.serving.frozen import fastest
 from tidegate.serving.served import Served
 from tidegate.serving.settings import Extras
 from tidegate.serving.tensors import EXAMPLES, BadRequestError, Tensor, examples, features_of
@@ -44,9 +45,10 @@ class SavedModelRuntime(Served):
             for name, datatype in self._datatypes.items()
         ]
         self._batcher = Batcher(self._compute, extras.batch_size, extras.longest_queue)
-        sample = _sample(place.parent)
-        for rows in _WARM if sample else ():
-            self._compute([sample] * rows)
+        samples = _samples(place.parent)
+        self._fastest = fastest(self._call, self._input, samples)
+        for rows in _WARM if samples else ():
+            self._compute(samples[:1] * rows)
 
     async def unload(self) -> bool:
         self._batcher.close()
@@ -56,6 +58,8 @@ class SavedModelRuntime(Served):
         try:
             results = await self._batcher.answer(examples(inputs))
         except tf.errors.InvalidArgumentError as error:
+            if "ParseExample" not in str(error):  # not what came is wrong, but what the model makes of it
+                raise
             raise BadRequestError(str(error)) from None
         return [_output(name, datatype, results[name]) for name, datatype in self._datatypes.items()]
 
@@ -70,17 +74,17 @@ class SavedModelRuntime(Served):
         return found
 
     def _compute(self, rows: Rows) -> Answers:
-        results = self._call(**{self._input: tf.constant(rows, tf.string)})
+        results = self._fastest(tf.constant(rows, tf.string))
         return {name: tensor.numpy() for name, tensor in results.items()}
 
 
-def _sample(model: Path) -> bytes:
-    """One of the examples that trainer keeps; empty where there is none."""
+def _samples(model: Path) -> list[bytes]:
+    """The examples that trainer keeps; [] where there are none."""
     try:
         kept = json.loads((model / "Samples" / "requests.json").read_text(encoding="utf-8"))
-        return base64.b64decode(kept["examples_base64"][0])
-    except (OSError, ValueError, KeyError, IndexError):
-        return b""
+        return [base64.b64decode(example) for example in kept["examples_base64"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _shape(spec: Any) -> list[int]:

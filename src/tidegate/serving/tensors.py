@@ -93,7 +93,7 @@ def examples_from_features(inputs: Mapping[str, tuple[str, Sequence[int], Sequen
     """
     from tensorflow.core.example.example_pb2 import Example
 
-    rows: dict[str, list[list[Any]]] = {name: _rows(name, shape, data) for name, (_, shape, data) in inputs.items()}
+    rows: dict[str, Sequence[Sequence[Any]]] = {n: _rows(n, shape, data) for n, (_, shape, data) in inputs.items()}
     counts = {name: len(r) for name, r in rows.items()}
     if len(set(counts.values())) != 1:
         raise BadRequestError(f"the inputs disagree on the number of rows: {counts}")
@@ -102,7 +102,9 @@ def examples_from_features(inputs: Mapping[str, tuple[str, Sequence[int], Sequen
         example = Example()
         features = example.features.feature
         for name, (datatype, _, _) in inputs.items():
-            values = [v for v in rows[name][i] if v is not None]
+            values = rows[name][i]
+            if None in values:
+                values = [v for v in values if v is not None]
             if values:
                 _fill(features[name], name, datatype, values)
         found.append(example.SerializeToString())
@@ -129,7 +131,7 @@ def features_of(example: bytes, names: Sequence[str]) -> dict[str, list[Any]]:
     return found
 
 
-def _fill(feature: Any, name: str, datatype: str, values: list[Any]) -> None:
+def _fill(feature: Any, name: str, datatype: str, values: Sequence[Any]) -> None:
     try:
         if datatype in INTEGERS:
             feature.int64_list.value.extend(map(int, values))
@@ -145,18 +147,21 @@ def _fill(feature: Any, name: str, datatype: str, values: list[Any]) -> None:
         raise BadRequestError(f"input {name!r} has a value that is no {datatype}: {error}") from None
 
 
-def _rows(name: str, shape: Sequence[int], data: Sequence[Any]) -> list[list[Any]]:
+def _rows(name: str, shape: Sequence[int], data: Sequence[Any]) -> Sequence[Sequence[Any]]:
     flat = _flat(data)
     rows = shape[0] if shape else 1
+    if rows == 1:
+        return (flat,)
     if not isinstance(rows, int) or rows < 1 or len(flat) % rows:
         raise BadRequestError(f"input {name!r} has {len(flat)} values, which do not make {rows} rows")
     width = len(flat) // rows
     return [flat[i * width : (i + 1) * width] for i in range(rows)]
 
 
-def _flat(values: Sequence[Any]) -> list[Any]:
-    if not any(isinstance(value, list | tuple) for value in values):
-        return list(values)
+def _flat(values: Sequence[Any]) -> Sequence[Any]:
+    """JSON's nested lists are regular: where the first value is no list, none is."""
+    if not values or type(values[0]) not in (list, tuple):
+        return values
     flat: list[Any] = []
     for value in values:
         if isinstance(value, list | tuple):
