@@ -176,6 +176,7 @@ class Gateway:
     def __init__(self, api: Api, namespace: str, rate: float = 20.0) -> None:
         self._api, self._namespace, self._rate = api, namespace, rate
         self._weights: dict[str, dict[str, int]] = {}
+        self._mirrors: dict[str, tuple[str, float]] = {}
         self._pods: dict[tuple[str, str], list[str]] = {}
         self._client = httpx.AsyncClient(timeout=20.0, trust_env=False)
         self.answered: Counter[tuple[str, int]] = Counter()
@@ -187,6 +188,7 @@ class Gateway:
                 services = (await self._api.get(VIRTUAL_SERVICES.path(self._namespace)))["items"]
                 pods = (await self._api.get(PODS.path(self._namespace), {"labelSelector": "seldon-app"}))["items"]
                 self._weights = {s["metadata"]["name"]: _weights(s) for s in services}
+                self._mirrors = {s["metadata"]["name"]: _mirror(s) for s in services}
                 found: dict[tuple[str, str], list[str]] = {}
                 for pod in filter(_ready, pods):
                     labels = pod["metadata"]["labels"]
@@ -207,6 +209,10 @@ class Gateway:
 
     async def _request(self, name: str, weights: dict[str, int]) -> None:
         (predictor,) = random.choices(list(weights), list(weights.values()))
+        shadow, percent = self._mirrors.get(name, ("", 0.0))
+        if random.uniform(0, 100) < percent and (shadows := self._pods.get((name, shadow))):
+            with contextlib.suppress(httpx.HTTPError):  # whose answer nobody waits for
+                await self._client.post(f"http://{random.choice(shadows)}:9000/v2/models/m/infer", content=b"{}")
         for _ in range(2):  # as Istio's default retries have it
             addresses = self._pods.get((name, predictor))
             if not addresses:
@@ -226,6 +232,12 @@ def _weights(service: Json) -> dict[str, int]:
     targets = service["spec"]["http"][0]["route"]
     weights = {t["destination"]["subset"]: int(t.get("weight") or 0) for t in targets}
     return dict.fromkeys(weights, 100) if len(weights) == 1 else weights
+
+
+def _mirror(service: Json) -> tuple[str, float]:
+    route = service["spec"]["http"][0]
+    percent = (route.get("mirrorPercentage") or {}).get("value", 100.0)
+    return ((route.get("mirror") or {}).get("subset", ""), float(percent) if route.get("mirror") else 0.0)
 
 
 def _ready(pod: Json) -> bool:

@@ -8,6 +8,8 @@ import asyncio
 import logging
 import os
 import random
+import shutil
+import subprocess
 import time
 from typing import Any
 
@@ -30,7 +32,7 @@ STORIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "good": ("good", "Promoted", {}),
     "bad": ("bad", "RolledBack", {}),
     "crash": ("crash", "RolledBack", {}),
-    "switch": ("good", "Promoted", {"strategy": {"blueGreen": {"mirror": 0, "warmSeconds": 3}}}),
+    "switch": ("good", "Promoted", {"strategy": {"blueGreen": {"previewSeconds": 2, "warmSeconds": 3}}}),
 }
 """Name -> (what the new model is like, how it must end, what else is asked for)."""
 
@@ -185,3 +187,31 @@ def test_a_rollout_keeps_its_target(access: Access, namespace: str) -> None:
             await api.delete(path)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("modelrollout.spec", ["What should be live", "How it comes live", "What a good model is", "-required-"]),
+        ("modelrollout.spec.strategy", ["canary", "blueGreen", "shadow", "bandit"]),
+        ("modelrollout.spec.requirements", ["Requests not answered well", "atMost", "versusStable"]),
+        ("modelrollout.status", ["Where the rollout stands", "requirements", "conditions"]),
+    ],
+)
+def test_kubectl_explains_it(access: Access, field: str, said: list[str]) -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not here")
+
+    async def ready() -> None:
+        async with Kube(access) as api:
+            await install(api)
+
+    asyncio.run(ready())
+    text = ""
+    for _ in range(20):  # the API server publishes a new CRD's schema a little later
+        done = subprocess.run(["kubectl", "explain", field], capture_output=True, text=True, check=False)
+        text = " ".join(done.stdout.split())
+        if all(part in text for part in said):
+            return
+        time.sleep(1)
+    raise AssertionError(text or done.stderr)

@@ -31,7 +31,7 @@ class Decision:
 def decisions(plan: RolloutPlan, before: State | None, after: State) -> list[Decision]:
     """From one turn to the next; none where nothing was decided."""
     if before is None or before.phase is not after.phase or before.uri != after.uri:
-        sentences = explain(plan, after) if after.phase not in _UNTRIED else [after.reason]
+        sentences = [after.reason, *(explain(plan, after)[1:] if after.phase not in _UNTRIED else [])]
         return [Decision(str(after.phase), "\n".join(sentences), after.phase in _WARNINGS)]
     if (before.weight, before.mirror) != (after.weight, after.mirror):
         return [Decision("TrafficChanged", "\n".join([after.reason, *explain(plan, after)[1:]]))]

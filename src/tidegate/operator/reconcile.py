@@ -135,6 +135,10 @@ class Reconciler:
         seen = await observe(router, metrics, commands, known.recorded, known.unrecorded)
         now = self._clock()
         after, action = advance(plan, before, seen, now)
+        if after.phase.final:
+            after = replace(
+                after, ledger={}, pending=()
+            )  # nothing will be counted any more: small objects, small lists
         made = decisions(plan, before, after) + _foreign(rollout, seen.routing)
         waiting = action.reason if isinstance(action, Wait) else ""
         said = status(rollout, plan, after, seen.routing, now, waiting)
