@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -91,12 +92,14 @@ def bend(whole: dict[str, Any], chance: random.Random) -> dict[str, Any]:
             case 0:
                 del holder[key]
             case 1:
-                holder[key] = chance.choice(STRANGE)
+                holder[key] = copy.deepcopy(chance.choice(STRANGE))
             case 2:
                 other = chance.choice(holders)
                 holder[key] = json.loads(json.dumps(other))
             case 3 if isinstance(holder, dict):
-                holder[chance.choice(KEYS)] = holder.pop(key) if chance.random() < 0.5 else chance.choice(STRANGE)
+                holder[chance.choice(KEYS)] = (
+                    holder.pop(key) if chance.random() < 0.5 else copy.deepcopy(chance.choice(STRANGE))
+                )
         if not list(_holders(whole)):
             break
     return whole
