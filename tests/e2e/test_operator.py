@@ -27,7 +27,7 @@ from tidegate.seldon.seen import OWNED
 pytestmark = pytest.mark.e2e
 _LOG = logging.getLogger(__name__)
 KILLS = int(os.environ.get("TIDEGATE_E2E_KILLS", "3"))
-PATIENCE = 240.0
+PATIENCE = 400.0
 STORIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "good": ("good", "Promoted", {}),
     "bad": ("bad", "RolledBack", {}),
@@ -89,7 +89,7 @@ async def round_of(api: Api, namespace: str, number: int, live: dict[str, str], 
     done = 0
     ended = asyncio.create_task(until_rest(api, namespace, list(STORIES)))
     while not ended.done():
-        await asyncio.wait([ended], timeout=random.uniform(3, 12))
+        await asyncio.wait([ended], timeout=random.uniform(4, 20))
         if done < kills and not ended.done():
             await kill_operator(api, namespace)
             done += 1
