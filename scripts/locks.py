@@ -16,6 +16,7 @@ LOCKS = {  # lock: (its inputs, locks that it must agree with)
     "test": (["test.in"], ["components"]),
     "uv": (["uv.in"], ["control"]),
     f"{IMAGES}/build": ([f"{IMAGES}/build.in"], []),
+    f"{IMAGES}/operator": ([f"{IMAGES}/operator.in"], ["control"]),
     f"{IMAGES}/components-gpu": ([f"{IMAGES}/components-gpu.in"], ["components"]),
 }
 
