@@ -92,8 +92,8 @@ plans = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(plans, st.lists(st.tuples(observations, numbers | st.floats(-10, 60)), min_size=1, max_size=15))
+@settings(max_examples=60, deadline=None)
+@given(plans, st.lists(st.tuples(observations, numbers | st.floats(-10, 60)), min_size=1, max_size=8))
 def test_it_never_raises_and_its_state_is_json(spec, turns):
     state, now = start(spec, NOW, "old"), NOW
     for seen, gap in turns:
@@ -108,8 +108,8 @@ def test_it_never_raises_and_its_state_is_json(spec, turns):
         assert explain(spec, state)
 
 
-@settings(max_examples=60, deadline=None)
-@given(plans, st.lists(observations, min_size=1, max_size=10))
+@settings(max_examples=20, deadline=None)
+@given(plans, st.lists(observations, min_size=1, max_size=8))
 def test_replayed_from_its_log_it_is_the_same(spec, log):
     def replayed():
         state, said = start(spec, NOW, "old"), []
@@ -121,7 +121,7 @@ def test_replayed_from_its_log_it_is_the_same(spec, log):
     assert replayed() == replayed()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(plans, observations, observations)
 def test_the_same_observation_once_more_is_no_more_evidence(spec, first, second):
     state, _ = advance(spec, start(spec, NOW, "old"), first, NOW + 5)
@@ -133,7 +133,7 @@ def test_the_same_observation_once_more_is_no_more_evidence(spec, first, second)
         assert seen == {each.name: each.seen for each in twice.evidence if each.name not in gauges}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.sampled_from(STRATEGIES[:4]),
     st.floats(0, 0.3),
@@ -164,8 +164,8 @@ def test_killed_anywhere_it_ends_the_same(strategy, stable, canary, rate, kills,
         assert broken.place.recorded == f"{said} new"
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(STRATEGIES), st.lists(routings, min_size=1, max_size=40), st.booleans())
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(STRATEGIES), st.lists(routings, min_size=1, max_size=20), st.booleans())
 def test_without_evidence_nothing_is_promoted(strategy, seen, silent):
     """Whatever the routing looks like: with no request of the new model counted, it never goes live."""
     spec = plan(strategy=strategy, requirements=REQUIREMENTS[:1])

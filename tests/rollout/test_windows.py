@@ -51,6 +51,8 @@ CASES = (
     Case("infinity is no reading", ((1, T(1, 0)), (2, T(math.inf, 0)), (3, T(4, 1))), T(3, 1)),
     Case("negative counts are no reading", ((1, T(1, 0)), (2, T(3, -1)), (3, T(4, 1))), T(3, 1)),
     Case("more hits than requests are no reading", ((1, T(1, 0)), (2, T(3, 4)), (3, T(4, 1))), T(3, 1)),
+    Case("a reading of no time is none", ((1, T(1, 0)), (math.nan, T(3, 0)), (2, T(4, 1))), T(3, 1)),
+    Case("a count beyond all counts is no reading", ((1, T(1, 0)), (2, T(1e300, 0)), (3, T(4, 1))), T(3, 1)),
     Case("zero traffic counts nothing", ((1, T(0, 0)), (2, T(0, 0))), None),
     Case(
         "histograms by bucket",

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from tidegate.rollout.observation import CANARY, STABLE, Categories, Gauge, Histogram, Moments, Series, Tally, Value
 
+MOST = 1e15
+"""No process has counted more: such a figure (and one that is no number) is none."""
 PATIENCE = 30.0
 """Seconds that one role's counts wait for the other's: rates of different times are not compared."""
 
@@ -70,7 +72,9 @@ def read(
     known = dict(ledger)
     gained: dict[Place, Value] = {}
     for each in series:
-        if each.role not in (STABLE, CANARY) or not _sound(each.value) or not _meant(each, version):
+        if each.role not in (STABLE, CANARY) or not isfinite(each.at):
+            continue
+        if not _sound(each.value) or not _meant(each, version):
             continue
         key = SeriesKey(each.role, each.measure, each.slice, each.source, each.version)
         last = known.get(key)
@@ -175,15 +179,15 @@ def _minus(value: Value, last: Value) -> Value | None:
 def _sound(value: Value) -> bool:
     """Whether it can be a count at all: finite, not negative, of one piece."""
     if isinstance(value, Tally):
-        return isfinite(value.total) and 0 <= value.hits <= value.total
+        return 0 <= value.hits <= value.total <= MOST
     if isinstance(value, Histogram):
         bounds, counts = value.bounds, value.counts
-        whole = len(counts) == len(bounds) + 1 and isfinite(sum(counts)) and min(counts) >= 0
+        whole = len(counts) == len(bounds) + 1 and sum(counts) <= MOST and min(counts) >= 0
         return whole and list(bounds) == sorted(set(bounds))
     if isinstance(value, Moments):
-        return isfinite(value.count) and isfinite(value.total) and isfinite(value.squares) and value.count >= 0
+        return 0 <= value.count <= MOST and abs(value.total) <= MOST and 0 <= value.squares <= MOST
     if isinstance(value, Categories):
-        return all(c >= 0 and isfinite(c) for c in value.counts.values())
+        return all(0 <= count <= MOST for count in value.counts.values())
     return isfinite(value.value)
 
 
