@@ -11,11 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import against_tfx, steps
+from benchmarks import against_tfx, scale, steps
 from benchmarks.comparison import Comparison
 
 BENCHMARKS: dict[str, Callable[[], list[Comparison]]] = {
     "steps": steps.compare,
+    "scale": scale.compare,
     "penguins": against_tfx.penguins,
     "flights": against_tfx.flights,
 }

@@ -1,8 +1,9 @@
-"""What ModelRollouts at rest cost the operator: `python -m benchmarks.operator_scale [N ...]`, by default 1000 10000.
+"""What ModelRollouts at rest cost the operator: `python -m benchmarks.operator_scale [--cluster] [N ...]`.
 
-On the cluster that KUBECONFIG names: makes N ModelRollouts that have ended (objects only, in a namespace of its own),
-starts `tidegate operator`, and reads its memory, its processor time and its requests, first after it has seen them all,
-then after a quiet minute, then after one in ten was touched (an annotation, so that the watch brings each once more).
+Starts `tidegate operator` over N ModelRollouts that have ended (by default 1000 and 10000; objects only), and reads its
+memory, its processor time and its requests: once it has seen them all, after a quiet minute, and after one in ten was
+touched, so that the watch brought each once more. The API server is played here, so that what is measured is the
+operator; with --cluster it is the one that KUBECONFIG names, where the objects are made (that takes its time).
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import psutil
+import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.played_api import PlayedApi
 from tidegate.kube.access import find
 from tidegate.kube.client import ApiError, Kube
 from tidegate.kube.resources import MODEL_ROLLOUTS
@@ -33,7 +38,7 @@ from tidegate.rollout.state import Phase
 
 PORT = 18080
 AT_ONCE = 24
-QUIET_SECONDS = 60
+QUIET_SECONDS = 20
 SPEC: dict[str, Any] = {
     "model": {"uri": "s3://models/flights/2", "digest": "sha256:" + "0" * 64, "version": "2"},
     "target": {"seldonDeployment": {"name": "flights"}},
@@ -66,23 +71,45 @@ async def make(api: Kube, namespace: str, count: int) -> None:
 
     async def one(number: int) -> None:
         async with free:
-            name = f"flights-{number:05d}"
-            body = {
-                "apiVersion": MODEL_ROLLOUTS.api_version,
-                "kind": crd.KIND,
-                "metadata": {"name": name},
-                "spec": SPEC,
-            }
-            rollout = read(await api.post(MODEL_ROLLOUTS.path(namespace), body))
-            assert rollout.plan is not None, rollout.problem
-            state = start(rollout.plan, 1.8e9, "s3://models/flights/1")
-            ended = replace(
-                state, phase=Phase.PROMOTED, outcome=Phase.PROMOTED, reason="every requirement is shown to hold"
-            )
-            said = status(rollout, rollout.plan, ended, Routing(weights={"stable": 100}), 1.8e9, "")
-            await api.patch(MODEL_ROLLOUTS.path(namespace, name, "status"), "merge", {"status": said})
+            made = await api.post(MODEL_ROLLOUTS.path(namespace), unborn(number))
+            path = MODEL_ROLLOUTS.path(namespace, made["metadata"]["name"], "status")
+            await api.patch(path, "merge", {"status": ended(made)})
 
     await asyncio.gather(*(one(number) for number in range(count)))
+
+
+def unborn(number: int) -> dict[str, Any]:
+    meta = {"name": f"flights-{number:05d}"}
+    return {"apiVersion": MODEL_ROLLOUTS.api_version, "kind": crd.KIND, "metadata": meta, "spec": SPEC}
+
+
+def ended(body: dict[str, Any]) -> dict[str, Any]:
+    """The status of a rollout that has ended, as the operator writes it."""
+    rollout = read(body)
+    assert rollout.plan is not None, rollout.problem
+    state = start(rollout.plan, 1.8e9, "s3://models/flights/1")
+    over = replace(state, phase=Phase.PROMOTED, outcome=Phase.PROMOTED, reason="every requirement is shown to hold")
+    return status(rollout, rollout.plan, over, Routing(weights={"stable": 100}), 1.8e9, "")
+
+
+def stored() -> Callable[[int], dict[str, Any]]:
+    """The i-th ModelRollout as an API server gives it."""
+    entry = {"manager": "tidegate", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}
+    meta = {
+        "namespace": "models",
+        "generation": 1,
+        "creationTimestamp": "2026-11-27T12:00:00Z",
+        "resourceVersion": "1",
+        "managedFields": [entry],
+    }
+    first = unborn(0)
+    said = ended({**first, "metadata": {**first["metadata"], **meta, "uid": "u"}})
+
+    def made(number: int) -> dict[str, Any]:
+        body = unborn(number)
+        return {**body, "metadata": {**body["metadata"], **meta, "uid": f"uid-{number:032d}"}, "status": said}
+
+    return made
 
 
 async def touch(api: Kube, namespace: str, count: int) -> None:
@@ -136,8 +163,49 @@ class Meter:
         return made
 
 
-async def measure(count: int) -> list[Reading]:
+async def observed(count: int, environment: dict[str, str], touched: Callable[[], Awaitable[None]]) -> list[Reading]:
     """One operator over `count` ModelRollouts."""
+    command = [sys.executable, "-m", "tidegate", "operator", "--no-elect", "--host", "127.0.0.1", "--port", str(PORT)]
+    process = subprocess.Popen(command, env={**os.environ, **environment})
+    try:
+        await asyncio.to_thread(seen, count, process)
+        meter = Meter(process, count)
+        found = [meter.read("all seen")]
+        await asyncio.sleep(QUIET_SECONDS)
+        found.append(meter.read(f"after {QUIET_SECONDS} s of quiet"))
+        await touched()
+        await asyncio.sleep(5)
+        found.append(meter.read("one in ten touched"))
+        return found
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait, 60)
+
+
+async def played(count: int) -> list[Reading]:
+    api = PlayedApi(count, stored())
+    runner, address = await api.start()
+    config = {
+        "current-context": "played",
+        "contexts": [{"name": "played", "context": {"cluster": "played", "user": "played"}}],
+        "clusters": [{"name": "played", "cluster": {"server": address}}],
+        "users": [{"name": "played", "user": {"token": "played"}}],
+    }
+
+    async def touched() -> None:
+        for index in range(0, count, 10):
+            api.touch(index)
+
+    try:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(yaml.safe_dump(config))
+            file.flush()
+            return await observed(count, {"KUBECONFIG": file.name}, touched)
+    finally:
+        await runner.cleanup()
+
+
+async def on_cluster(count: int) -> list[Reading]:
     namespace = f"tidegate-scale-{secrets.token_hex(3)}"
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     async with Kube(find(), seconds=60, connections=AT_ONCE) as api:
@@ -150,26 +218,14 @@ async def measure(count: int) -> list[Reading]:
         await api.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         try:
             await make(api, namespace, count)
-            command = [sys.executable, "-m", "tidegate", "operator", "-n", namespace, "--no-elect", "--port", str(PORT)]
-            process = subprocess.Popen(command, env=dict(os.environ))
-            try:
-                await asyncio.to_thread(seen, count, process)
-                meter = Meter(process, count)
-                found = [meter.read("all seen")]
-                await asyncio.sleep(QUIET_SECONDS)
-                found.append(meter.read(f"after {QUIET_SECONDS} s of quiet"))
-                await touch(api, namespace, count)
-                await asyncio.sleep(5)
-                found.append(meter.read("one in ten touched"))
-                return found
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
+            return await observed(count, {}, lambda: touch(api, namespace, count))
         finally:
             await api.delete(f"/api/v1/namespaces/{namespace}")
 
 
-def main(counts: list[int]) -> None:
+def main(arguments: list[str]) -> None:
+    measure = on_cluster if "--cluster" in arguments else played
+    counts = [int(argument) for argument in arguments if argument.isdigit()]
     table = Table("ModelRollouts", "moment", "memory MiB", "peak MiB", "cpu s", "requests")
     for count in counts or [1000, 10000]:
         for row in asyncio.run(measure(count)):
@@ -179,4 +235,4 @@ def main(counts: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(argument) for argument in sys.argv[1:]])
+    main(sys.argv[1:])
