@@ -45,7 +45,9 @@ def observe(
     Raises: ClusterError where the nodes are not in the object.
     """
     reading = _Reading(run, workflow, nodes_of(workflow), graph, origins or {})
-    records = tuple(sorted(reading.tasks(), key=lambda task: (task.started is None, task.started or 0.0, task.path)))
+    records = tuple(
+        sorted(reading.tasks(), key=lambda task: (task.created is None, task.created or 0.0, reading.rank(task)))
+    )
     status = workflow.get("status") or {}
     phase = str(status.get("phase") or "")
     state = _run_state(workflow, phase)
@@ -106,17 +108,43 @@ class _Reading:
         self.repository = repository(workflow)
         self.pods: dict[str, str] = {}
         self.states: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
+        self.chosen: dict[str, Node] = {}
 
     def tasks(self) -> Iterator[TaskRecord]:
         chosen = {names.path_of(name): node for name, node in self.by_name.items() if self._is_task(name, node)}
+        self.chosen = chosen
         self.states = {path: self._state(node) for path, node in chosen.items()}
+        self.reasons = {path: self._message(node) for path, node in chosen.items() if self.states[path] == "failed"}
+        if (self.workflow.get("spec") or {}).get("shutdown"):
+            self._stop_groups(chosen)
         for path, node in chosen.items():
             yield self._record(path, node)
 
     def pipeline_outputs(self) -> Mapping[str, Any]:
+        """The workflow's own; of one that failed, for which Argo gives none, those of tasks that succeeded."""
         root = self.by_name.get(self.name)
         found = outputs_of(root, self._component(None), self.repository) if root else Outputs()
-        return stored(found)
+        if self.graph is None or not isinstance(self.graph.root.body, Dag):
+            return stored(found)
+        parameters, artifacts = dict(found.parameters), dict(found.artifacts)
+        for wanted, into in (
+            (self.graph.root.body.parameters, parameters),
+            (self.graph.root.body.artifacts, artifacts),
+        ):
+            for name, sources in wanted.items():
+                values = [value for each in sources if (value := self._output(each.task, each.output)) is not None]
+                if values:
+                    into.setdefault(name, values[0])
+        return stored(Outputs(parameters, artifacts))
+
+    def _output(self, task: str, name: str) -> Any:
+        node = self.chosen.get(task)
+        if node is None or self.states[task] not in _GOOD:
+            return None
+        place = self._place(task, node)
+        made = outputs_of(node, self._component(place.task), self.repository)
+        return made.parameters.get(name, made.artifacts.get(name))
 
     def notice(self) -> str:
         """What keeps pods from starting, of the first that says so."""
@@ -125,6 +153,17 @@ class _Reading:
             if node.get("phase") == "Pending" and message.startswith(_STUCK):
                 return f"{names.path_of(str(node.get('name', '')))} waits: {message}"
         return ""
+
+    def rank(self, task: TaskRecord) -> tuple[int, ...]:
+        """Where the task stands in the pipeline: Argo's times are whole seconds."""
+        body, found = self.graph.root.body if self.graph else None, []
+        for part in task.path.split("/"):
+            if part.isdecimal():
+                found.append(int(part))
+            elif isinstance(body, Dag) and part in body.tasks:
+                found.append(list(body.tasks).index(part))
+                body = body.tasks[part].component.body
+        return tuple(found)
 
     # ------------------------------------------------------------ one task
     def _is_task(self, name: str, node: Node) -> bool:
@@ -156,7 +195,7 @@ class _Reading:
             ended=_time(node.get("finishedAt")) if state not in ("pending", "running", "waiting") else None,
             cached_from=self._origin(node) if state == "cached" else "",
             cache_key=str((node.get("memoizationStatus") or {}).get("key", "")),
-            error=self._reason(path, node, last, state, place),
+            error=self._reason(path, node, state, place),
             parameters=parameters if place.kind == "task" else {},
             inputs=taken if place.kind == "task" else {},
             outputs=made.artifacts if place.kind == "task" else {},
@@ -185,19 +224,40 @@ class _Reading:
         found = (self.nodes.get(str(id)) for id in node.get("children") or ())
         return [each for each in found if each is not None and (each.get("nodeFlag") or {}).get("retried")]
 
-    def _reason(self, path: str, node: Node, last: Node, state: str, place: _Place) -> str:
+    def _reason(self, path: str, node: Node, state: str, place: _Place) -> str:
         match state:
-            case "failed" | "waiting":
-                if place.kind != "task":
-                    return ""
-                return (
-                    names.failure(str(last.get("message") or node.get("message") or "")) or "it failed and said nothing"
+            case "failed" if place.kind != "task":
+                below = (
+                    (self._ended(at), at) for at in self.reasons if at.startswith(f"{path}/") and self._is_leaf(at)
                 )
+                first = min(below, default=(0.0, ""))[1]
+                return f"{first}: {self.reasons[first]}" if first else ""
+            case "failed":
+                return self.reasons[path]
+            case "waiting":
+                return self._message(node)
             case "cancelled":
                 return "cancelled"
             case "skipped":
                 return self._why_skipped(path, node, place)
         return ""
+
+    def _message(self, node: Node) -> str:
+        attempts = self._attempts(node)
+        said = str((attempts[-1] if attempts else node).get("message") or node.get("message") or "")
+        return names.failure(said) or "it failed and said nothing"
+
+    def _is_leaf(self, path: str) -> bool:
+        return not any(other.startswith(f"{path}/") for other in self.reasons)
+
+    def _ended(self, path: str) -> float:
+        return _time(self.chosen[path].get("finishedAt")) or 0.0
+
+    def _stop_groups(self, chosen: Mapping[str, Node]) -> None:
+        """What Argo calls failed, of a run that was stopped, was cancelled where nothing in it failed."""
+        for path, node in chosen.items():
+            if self.states[path] == "failed" and node.get("type") not in ("Pod", "Retry") and self._is_leaf(path):
+                self.states[path] = "cancelled"
 
     def _why_skipped(self, path: str, node: Node, place: _Place) -> str:
         if node.get("phase") == "Skipped" and place.task is not None and place.task.condition is not None:
@@ -210,7 +270,7 @@ class _Reading:
         return str(node.get("message") or "")
 
     def _origin(self, node: Node) -> str:
-        return self.origins.get(str((node.get("memoizationStatus") or {}).get("key", ""))) or "(an earlier run)"
+        return self.origins.get(str((node.get("memoizationStatus") or {}).get("key", "")), "")
 
     # ------------------------------------------------------------ the pipeline
     def _component(self, task: Task | None) -> Component | None:

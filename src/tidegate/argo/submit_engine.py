@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,10 @@ from tidegate.graph.build import build
 from tidegate.graph.model import Graph
 from tidegate.spec import load
 from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
+
+_CONTROLLER = "argo"
+"""The namespace that Argo's own manifests give its controller."""
+_EXECUTOR = re.compile(rb'time="[^"]*" level=\w+ msg=".*" argo=true(?: .*)?\n?')
 
 
 class Argo:
@@ -78,7 +84,12 @@ class Argo:
     def log(self, run: RunRecord, task: TaskRecord, pod: str, follow: bool) -> Iterator[bytes]:
         if not pod:
             raise ClusterError(f"task {task.path} of run {run.id} has no pod, and so no log")
-        yield from pods.log(self._kube, pod, follow)
+        rest = b""
+        for piece in pods.log(self._kube, pod, follow):
+            *lines, rest = (rest + piece).split(b"\n")
+            yield b"".join(line + b"\n" for line in lines if not _EXECUTOR.fullmatch(line))
+        if rest and not _EXECUTOR.fullmatch(rest):
+            yield rest
 
     def fetch(self, run: RunRecord, artifact: ArtifactRecord, to: Path) -> None:
         repository = self._repositories.get(run.id)
@@ -115,13 +126,17 @@ class Argo:
         """Which workflows the cache's answers are of: its ConfigMaps know a node's id, `<workflow>-<number>`."""
         keys = {key: map for key, map in follow.cached_keys(workflow).items() if key not in self._origins}
         for name in sorted(set(keys.values())):
-            at = path("api", "v1", "namespaces", self._kube.place.namespace, "configmaps", name)
-            try:
-                entries = self._kube.get(at, f"read the cache {name}").get("data") or {}
-            except KubeError:  # then it is not told
-                continue
-            for key in (key for key, map in keys.items() if map == name and key in entries):
-                self._origins[key] = _origin(entries[key])
+            entries = self._cache(name)
+            for key in (key for key, map in keys.items() if map == name):
+                self._origins[key] = _origin(entries.get(key, ""))
+
+    def _cache(self, name: str) -> Mapping[str, str]:
+        """The entries of a cache, which Argo keeps where its controller is; none where the user may not read them."""
+        for namespace in dict.fromkeys((self._kube.place.namespace, _CONTROLLER)):
+            at = path("api", "v1", "namespaces", namespace, "configmaps", name)
+            with contextlib.suppress(KubeError):
+                return self._kube.get(at, f"read the cache {name}").get("data") or {}
+        return {}
 
 
 def _origin(entry: str) -> str:

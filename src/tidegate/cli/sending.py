@@ -134,9 +134,10 @@ def _prepared(job: Job) -> tuple[str, Submission | Request, dict[str, Any]]:
 
 
 def _argo_options(job: Job) -> ArgoOptions:
-    from tidegate.argo.options import Options
+    """As the project says, with what the command line says over it."""
+    from tidegate.argo import settings
 
-    given = Options()
+    given = settings.load()
     return replace(
         given,
         namespace=job.where.namespace or given.namespace,

@@ -17,6 +17,8 @@ from tidegate.store.places import task_folder
 from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
 from tidegate.store.store import Store
 
+EARLIER = "(an earlier one)"
+"""For `cached_from`, where nobody says which."""
 # fmt: off
 _SHOWN = (
     "component", "kind", "state", "attempt", "created", "started", "ended", "cached_from", "cache_key", "why_missed",
@@ -53,7 +55,9 @@ def record(store: Store, run: RunRecord, observed: Observed) -> list[TaskRecord]
 
 
 def _placed(store: Store, run: str, task: TaskRecord) -> TaskRecord:
-    """The task with the folder that its log is copied to."""
+    """The task with the folder that its log is copied to; and with the run that a cached one's outputs are of."""
+    if task.state == "cached" and not task.cached_from:
+        task = replace(task, cached_from=store.runs.maker(task.cache_key) or EARLIER)
     if task.kind != "task" or task.state == "skipped":
         return task
     folder = task_folder(store.runs.folder(run), task.path) / f"attempt-{max(task.attempt, 1)}"

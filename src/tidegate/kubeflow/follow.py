@@ -25,7 +25,6 @@ _TASK_STATES = {
     "CANCELING": "running",
     "PAUSED": "waiting",
 }
-_EARLIER = "(an earlier run)"
 
 
 def observe(
@@ -80,7 +79,7 @@ def _record(run: RunRecord, seen: Seen, origins: Mapping[str, str], logs: Mappin
         created=seen.started,
         started=seen.started,
         ended=seen.ended,
-        cached_from=(seen.cached_from or origins.get(name) or _EARLIER) if cached else "",
+        cached_from=(seen.cached_from or origins.get(name, "")) if cached else "",
         error=(cause(logs.get(seen.pod, "")) or seen.error) if seen.state == "failed" else "",
     )
 

@@ -151,6 +151,13 @@ class Runs:
             for row in rows
         )
 
+    def maker(self, cache_key: str) -> str:
+        """The last run known here that did the work of this key itself; empty where none did."""
+        row = self._database.first(
+            "SELECT run FROM tasks WHERE cache_key = ? AND state = 'succeeded' ORDER BY ended DESC LIMIT 1", cache_key
+        )
+        return str(row["run"]) if row and cache_key else ""
+
     def task(self, run: str, path: str) -> TaskRecord:
         """One task, by its path or an unambiguous end of it. Raises: StoreError that lists the tasks."""
         tasks = self.tasks(run)

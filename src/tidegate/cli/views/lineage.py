@@ -23,7 +23,7 @@ def told(found: Lineage, to: Terminal, wide: bool) -> list[str]:
             ("id", str(artifact.id)),
             ("place", artifact.uri),
             ("digest", artifact.digest if wide else ""),
-            ("size", words.size(artifact.size)),
+            ("size", words.size(artifact.size) if artifact.size or "://" not in artifact.uri else ""),
             ("made", words.when(artifact.created)),
             ("made by", made),
             ("who", f"{run.user}, with `{run.command}`" if run and run.command else run.user if run else ""),

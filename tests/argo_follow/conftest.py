@@ -1,0 +1,3 @@
+from tests.cli.conftest import _own_workers, tidegate
+
+__all__ = ["_own_workers", "tidegate"]
