@@ -12,7 +12,7 @@ import yaml
 
 from tests.cli.conftest import Tidegate
 from tidegate.cli.lint import Finding, Level, lint
-from tidegate.graph.model import ArtifactInput, Binding, Component, Constant, Dag, FromTask, Graph, Parameter, Task
+from tidegate.graph.model import ArtifactInput, Binding, Component, Constant, Dag, FromInput, FromTask, Graph, Parameter, Task
 from tidegate.graph.work import ArtifactType, Container
 
 
@@ -117,6 +117,14 @@ def test_a_text_that_goes_into_a_number_is_an_error() -> None:
     )
     assert (findings[0].level, findings[0].rule, findings[0].where) == (Level.ERROR, "type-mismatch", "take")
     assert "NUMBER_INTEGER, it gets STRING (from make.rows)" in findings[0].message
+
+
+def test_an_item_of_a_bare_list_may_be_anything() -> None:
+    item = "pipelinechannel--held-loop-item"
+    taker = Component("take", BOX, parameters={"n": Parameter("NUMBER_INTEGER")})
+    body = Dag({"take": Task("take", taker, parameters={"n": Binding(FromInput(item))})})
+    loop = Component("loop", body, parameters={item: Parameter("STRING")})
+    assert rules(Task("loop", loop)) == []
 
 
 @pytest.mark.parametrize(("value", "wrong"), [(1, False), (1.5, False), ([1], True), (True, True), ("{{x}}", False)])

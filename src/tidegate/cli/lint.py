@@ -170,7 +170,9 @@ def _parameter_type(binding: Binding, component: Component, dag: Dag) -> str:
     if binding.path:
         return ""
     if isinstance(source, FromInput):
-        return component.parameters[source.name].type if source.name in component.parameters else ""
+        declared = component.parameters[source.name].type if source.name in component.parameters else ""
+        untyped = declared == "STRING" and "loop-item" in source.name  # kfp's word for an item of a bare list
+        return "" if untyped else declared
     if isinstance(source, FromTask) and source.task in dag.tasks:
         return dag.tasks[source.task].component.output_parameters.get(source.output, "")
     if isinstance(source, Constant) and not isinstance(source.value, str):
