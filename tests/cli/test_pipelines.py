@@ -12,7 +12,18 @@ import yaml
 
 from tests.cli.conftest import Tidegate
 from tidegate.cli.lint import Finding, Level, lint
-from tidegate.graph.model import ArtifactInput, Binding, Component, Constant, Dag, FromInput, FromTask, Graph, Parameter, Task
+from tidegate.graph.model import (
+    ArtifactInput,
+    Binding,
+    Component,
+    Constant,
+    Dag,
+    FromInput,
+    FromTask,
+    Graph,
+    Parameter,
+    Task,
+)
 from tidegate.graph.work import ArtifactType, Container
 
 
