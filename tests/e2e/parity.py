@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,8 @@ from tidegate.graph.build import build
 from tidegate.spec import SpecError, check_parameters, load
 
 _DONE = ("Succeeded", "Failed", "Error")
-_SECONDS = 600
+_SECONDS = float(os.environ.get("TIDEGATE_E2E_SECONDS", "900"))
+"""For all cases of one go."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ class Argo:
         if documents:
             self.namespace.apply(documents)
 
-    def run_all(self, cases: Sequence[Compiled]) -> dict[str, Outcome]:
+    def run_all(
+        self, cases: Sequence[Compiled], ended: Callable[[Case, Outcome], None] = lambda *_: None
+    ) -> dict[str, Outcome]:
         """Case -> what became of it."""
         waiting = list(cases)
         going: dict[str, Compiled] = {}
@@ -95,6 +99,7 @@ class Argo:
                         found[each.case.name] = self.outcome(each, said)
                     except Exception as error:  # of this case alone
                         found[each.case.name] = Outcome(f"not readable: {error!r:.500}", {})
+                    ended(each.case, found[each.case.name])
         return found
 
     def outcome(self, compiled: Compiled, said: Mapping[str, Any]) -> Outcome:

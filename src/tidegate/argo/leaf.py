@@ -54,7 +54,7 @@ def leaf(task: Task, spec_file: str, prefix: str, options: Options) -> dict[str,
     if task.retry.attempts:
         template["retryStrategy"] = _retries(task.retry)
     if user := platform.security(container):
-        template["securityContext"] = user
+        template["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}, **user}
     if patch := _patch(component):
         template["podSpecPatch"] = patch
     inside = isinstance(body, Importer) or images.way(container, options) is Way.INSIDE

@@ -14,14 +14,15 @@ _WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 """What some reader of YAML takes for something else than text."""
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - what stands twice is written twice
         return True
 
 
 def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    return node
 
 
 _Dumper.add_representer(str, _text)
