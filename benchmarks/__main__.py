@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import against_tfx, scale, steps
+from benchmarks import against_tfx, latency, scale, steps
 from benchmarks.comparison import Comparison
 
 BENCHMARKS: dict[str, Callable[[], list[Comparison]]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], list[Comparison]]] = {
     "scale": scale.compare,
     "penguins": against_tfx.penguins,
     "flights": against_tfx.flights,
+    "latency": latency.compare,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -109,6 +109,13 @@ class Load:
 
     async def run(self, rate: float, seconds: float, stop: Callable[[], bool] = lambda: False) -> Sent:
         """Until the time is over or `stop` says so, and the last is answered."""
+        await self.leave(rate, seconds, stop)
+        while self._going:
+            await asyncio.sleep(0.01)
+        return self.sent
+
+    async def leave(self, rate: float, seconds: float, stop: Callable[[], bool] = lambda: False) -> None:
+        """Send; answers may still be to come."""
         began = time.perf_counter()
         number = 0
         while number < rate * seconds and not stop():
@@ -121,9 +128,6 @@ class Load:
                 task.add_done_callback(self._going.discard)
                 number += 1
                 self._next += 1
-        while self._going:
-            await asyncio.sleep(0.01)
-        return self.sent
 
     def close(self) -> None:
         while self._idle:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from mlserver.logging import logger
 from mlserver.types import MetadataTensor
 
 from tidegate.serving.batching import Answers, Batcher, Rows
@@ -47,8 +48,11 @@ class SavedModelRuntime(Served):
         self._batcher = Batcher(self._compute, extras.batch_size, extras.longest_queue)
         samples = _samples(place.parent)
         self._fastest = fastest(self._call, self._input, samples)
-        for rows in _WARM if samples else ():
-            self._compute(samples[:1] * rows)
+        try:
+            for rows in _WARM if samples else ():
+                self._compute(samples[:1] * rows)
+        except tf.errors.OpError as error:  # whether that matters is for a validator, or a rollout, to say
+            logger.warning("%s %s does not answer the trainer's own sample: %s", self.name, self.version, error)
 
     async def unload(self) -> bool:
         self._batcher.close()

@@ -1,0 +1,33 @@
+"""The flights model for seldon-core-microservice: its class, as its users write it. Runs in the rival's environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+class seldon_model:  # noqa: N801 - Seldon's wrapper wants the module's name
+    """Rows of raw features, by name -> probability."""
+
+    def __init__(self) -> None:
+        self._model = tf.saved_model.load(str(Path(os.environ["FLIGHTS_MODEL"]) / "Format-Serving"))
+        self._call = self._model.signatures["serving_default"]
+
+    def predict(self, X: Any, names: Any, meta: Any = None) -> Any:  # noqa: N803, ARG002 - Seldon's names
+        examples = []
+        for row in X:
+            example = tf.train.Example()
+            for name, value in zip(names, row, strict=True):
+                feature = example.features.feature[name]
+                if isinstance(value, str):
+                    feature.bytes_list.value.append(value.encode())
+                elif isinstance(value, int):
+                    feature.int64_list.value.append(value)
+                else:
+                    feature.float_list.value.append(float(value))
+            examples.append(example.SerializeToString())
+        return np.asarray(self._call(examples=tf.constant(examples))["probability"])
