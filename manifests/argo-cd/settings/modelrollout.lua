@@ -1,4 +1,5 @@
 -- Health of a ModelRollout (tidegate.io): what its operator last said, once that is about the spec as it is now.
+-- Argo CD runs this without Lua's string library.
 local function health(status, message)
   return { status = status, message = message }
 end
@@ -43,7 +44,7 @@ if obj.spec.paused or (status.state ~= nil and status.state.paused) then
 end
 
 local weight = status.weights ~= nil and status.weights.canary or 0
-local message = status.phase .. ": the new model has " .. string.format("%d", weight) .. " % of the requests"
+local message = status.phase .. ": the new model has " .. weight .. " % of the requests"
 if status.waiting ~= nil then
   message = message .. "; " .. status.waiting
 end

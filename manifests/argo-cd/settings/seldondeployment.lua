@@ -1,5 +1,5 @@
 -- Health of a SeldonDeployment (Seldon Core v1). It has no observedGeneration and its state may be stale for a while
--- after a change, so the replicas are looked at as well.
+-- after a change, so the replicas are looked at as well. Argo CD runs this without Lua's string library.
 local function health(status, message)
   return { status = status, message = message }
 end
@@ -22,7 +22,7 @@ local wanting = {}
 for name, deployment in pairs(status.deploymentStatus or {}) do
   local available, replicas = deployment.availableReplicas or 0, deployment.replicas or 0
   if available < replicas then
-    table.insert(wanting, string.format("%s has %d of %d replicas", name, available, replicas))
+    table.insert(wanting, name .. " has " .. available .. " of " .. replicas .. " replicas")
   end
 end
 if #wanting > 0 then
