@@ -127,11 +127,15 @@ def remote(uri: str, trace: str):
 
 @dsl.pipeline(name="maze")
 def maze(trace: str, items: list[str] = ["a", "b", "c", "d", "e"]):
-    """Loops, a condition, an exit handler: something to be killed in."""
+    """Loops, conditions, artifacts, an exit handler: something to be killed in."""
     with dsl.ExitHandler(note(trace=trace, text="exit")):
+        made = make(n=7, trace=trace)
         with dsl.ParallelFor(items, parallelism=2) as item:
             first = note(trace=trace, text=item)
+            with dsl.If(item == "c"):
+                note(trace=trace, text="never twice")
             second = note(trace=trace, text=f"{first.output}2")
         joined = total(values=dsl.Collected(second.output))
         with dsl.If(joined.output != ""):
             note(trace=trace, text=joined.output)
+        count(data=made.outputs["data"], trace=trace)
