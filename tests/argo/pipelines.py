@@ -1,6 +1,6 @@
 """Pipelines whose manifests are kept as goldens: what reviewers of the compiler look at."""
 
-# ruff: noqa: UP006, UP045 - what kfp reads
+# ruff: noqa: UP006, UP035 - what kfp reads
 
 from typing import List
 

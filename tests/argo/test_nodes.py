@@ -28,13 +28,14 @@ def test_a_nodes_path_is_the_one_of_local_runs(name: str, path: str) -> None:
         ("main: Error (exit code 1): ValueError: on purpose", "ValueError: on purpose"),
         ("Error (exit code 1): two\nlines", "two\nlines"),
         ("main: Error (exit code 3)", "exit status 3"),
-        ("main: OOMKilled (exit code 137)", "out of memory: the kernel killed the task; raise the limit (set_memory_limit) "
-         "or give it less data"),
+        (
+            "main: OOMKilled (exit code 137)",
+            "out of memory: the kernel killed the task; raise the limit (set_memory_limit) or give it less data",
+        ),
         ("pod deleted", "pod deleted"),
-        ('failed to evaluate expression: invalid character \'!\' (1:9)\n | fromJSON("!the condition reads \'x\'!")\n | ^',
-         "the condition reads 'x'"),
+        ("failed to evaluate expression: no JSON (1:9)\n | fromJSON(\"!reads 'x'!\")\n | ..^", "reads 'x'"),
     ],
-)  # fmt: skip
+)
 def test_a_failure_is_told_in_the_tasks_own_words(message: str, why: str) -> None:
     assert failure(message) == why
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -75,13 +76,13 @@ def run(program: Program, env: Mapping[str, str], timeout: float | None, memory:
             os._exit(code)
     theirs.close()
     os.close(write_end)
+    reported = ""
     timed_out, tail = _watch(pid, read_end, timeout)
+    os.close(read_end)
     _, status = os.waitpid(pid, 0)
-    ours.setblocking(False)
-    try:
+    with ours, contextlib.suppress(BlockingIOError):
+        ours.setblocking(False)
         reported = ours.recv(65536).decode("utf-8", "replace")
-    except BlockingIOError:
-        reported = ""
     lines = [line.strip() for line in tail.decode("utf-8", "replace").splitlines() if line.strip()]
     short = processes.out_of_memory_kills() > kills
     code = os.waitstatus_to_exitcode(status)
