@@ -16,6 +16,7 @@ from tidegate.cli.where import Engine, Where
 
 if TYPE_CHECKING:
     from tidegate.cli.dry_run import Foreseen
+    from tidegate.cli.sending import Job
     from tidegate.cli.terminal import Terminal
 
 EXAMPLES = {
@@ -92,10 +93,12 @@ def run(
     where = Where(on, context, namespace, host, experiment, service_account)
     where.check()
     if on is not Engine.LOCAL:
-        unused = {"--cache-after": cache_after, "--max-tasks": max_tasks, "--secrets": secrets}
-        raise typer.Exit(
-            _remote(pipeline, given, where, not no_cache, name, dry_run, detach, unused, store, output, quiet)
-        )
+        _refuse(where, {"--cache-after": cache_after, "--max-tasks": max_tasks, "--secrets": secrets})
+        from tidegate.cli.sending import Job
+
+        command = shlex.join(["tidegate", *sys.argv[1:]])
+        job = Job(load(pipeline, store), given, where, not no_cache, name, command)
+        raise typer.Exit(_remote(job, dry_run, detach, store, output, quiet))
     after = dates.moment(cache_after, time.time(), "--cache-after") if cache_after else None
     with open_store(store) as opened:
         loaded = load(pipeline, store)
@@ -124,29 +127,19 @@ def run(
     raise typer.Exit(code)
 
 
-def _remote(
-    pipeline: str,
-    given: dict[str, Any],
-    where: Where,
-    caching: bool,
-    name: str,
-    dry_run: bool,
-    detach: bool,
-    unused: dict[str, Any],
-    store: Path | None,
-    output: Format,
-    quiet: bool,
-) -> int:
-    from tidegate.cli import sending
-    from tidegate.cli.commands.pipelines import load
+def _refuse(where: Where, given: dict[str, Any]) -> None:
+    """Options about this machine, with `--on` another."""
     from tidegate.cli.failures import CommandError
-    from tidegate.cli.references import open_store
 
-    for option, value in unused.items():
+    for option, value in given.items():
         if value:
             raise CommandError(f"{option} means nothing with --on {where.engine}: it is about runs on this machine")
-    command = shlex.join(["tidegate", *sys.argv[1:]])
-    job = sending.Job(load(pipeline, store), given, where, caching, name, command)
+
+
+def _remote(job: Job, dry_run: bool, detach: bool, store: Path | None, output: Format, quiet: bool) -> int:
+    from tidegate.cli import sending
+    from tidegate.cli.references import open_store
+
     if dry_run:
         sending.show(job)
         return 0

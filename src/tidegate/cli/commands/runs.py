@@ -20,7 +20,7 @@ EXAMPLES = {
 tidegate runs                          the last twenty, newest first
 tidegate runs --pipeline flights -n 5  of one pipeline
 tidegate runs --state failed -o json   for a script
-tidegate runs --on argo --namespace ml  those on a cluster, whoever started them
+tidegate runs --on argo --namespace ml  there, whoever started them
 """,
     "show": """
 tidegate show latest                   the last run
