@@ -127,6 +127,18 @@ def remote(uri: str, trace: str):
 
 @dsl.pipeline(name="maze")
 def maze(trace: str, items: list[str] = ["a", "b", "c", "d", "e"]):
+    """A loop, a condition, an exit handler."""
+    with dsl.ExitHandler(note(trace=trace, text="exit")):
+        with dsl.ParallelFor(items, parallelism=2) as item:
+            first = note(trace=trace, text=item)
+            second = note(trace=trace, text=f"{first.output}2")
+        joined = total(values=dsl.Collected(second.output))
+        with dsl.If(joined.output != ""):
+            note(trace=trace, text=joined.output)
+
+
+@dsl.pipeline(name="labyrinth")
+def labyrinth(trace: str, items: list[str] = ["a", "b", "c", "d", "e"]):
     """Loops, conditions, artifacts, an exit handler: something to be killed in."""
     with dsl.ExitHandler(note(trace=trace, text="exit")):
         made = make(n=7, trace=trace)

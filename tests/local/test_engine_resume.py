@@ -58,8 +58,8 @@ def test_what_a_lost_task_still_writes_is_not_what_the_resumed_one_made(lab: Lab
 
 KILLS = int(os.environ.get("TIDEGATE_KILLS", "3"))
 """How many kills are tried; 200 for a release."""
-MAZE = {f"note {item}{step}" for item in "abcde" for step in ("", "2")}
-MAZE |= {"make 7", "count", "note never twice", "note a2,b2,c2,d2,e2", "note exit"}
+LABYRINTH = {f"note {item}{step}" for item in "abcde" for step in ("", "2")}
+LABYRINTH |= {"make 7", "count", "note never twice", "note a2,b2,c2,d2,e2", "note exit"}
 
 
 def begun(lab: Lab) -> bool:
@@ -72,7 +72,7 @@ def test_killed_at_any_instant_a_run_ends_the_same_and_repeats_nothing_finished(
     """TIDEGATE_KILLS=200: at instants all over a run, the resumed engine too."""
     chance = random.Random(seed)
     started = time.monotonic()
-    process = lab.engine("run", "maze")
+    process = lab.engine("run", "labyrinth")
     assert until(lambda: begun(lab), 60)
     time.sleep(chance.uniform(0, (time.monotonic() - started) * 1.5))  # a start takes as long as the rest, about
     kill(process)
@@ -103,7 +103,7 @@ def test_killed_at_any_instant_a_run_ends_the_same_and_repeats_nothing_finished(
     assert outputs["exit-handler-1/count"] == {"Output": 7}
     assert read(Path(data.uri)).digest == data.digest
     ran = Counter(lab.lines)
-    assert set(ran) == MAZE
+    assert set(ran) == LABYRINTH
     assert sum(ran.values()) - len(ran) <= 3 * kills  # what ran at a kill: two of the loop, one beside it
 
 
