@@ -71,7 +71,8 @@ def _run_images_own(args: list[str]) -> None:
         if not os.path.exists(os.path.join(project, _CONFIG)):
             raise FileNotFoundError(
                 f"no {_CONFIG} in {project}: the code of a containerised component is in its image, not in "
-                "the pipeline; `kfp component build --no-build-image FOLDER` writes that file beside the code: copy it there"
+                "the pipeline; `kfp component build --no-build-image FOLDER` writes that file beside the code: copy it "
+                "there"
             )
         os.chdir(project)
     sys.path.insert(0, os.getcwd())
