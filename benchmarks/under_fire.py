@@ -2,9 +2,9 @@
 
     python -m benchmarks.under_fire [--seconds 300] [--rate 200]
 
-Real processes, the two last pushed flights models (`make demo`). Again and again, as long as there is time: a promotion;
-a broken model; `kill -9` of the canary, of one of the live model's two servers, of the supervisor, and of
-`tidegate rollout run`, which is then started again. Prints one line an event and a JSON object at the end.
+Real processes, the two last pushed flights models (`make demo`). As long as there is time, in turn: a promotion; a
+broken model; `kill -9` of the canary, of one of the two live servers, of the supervisor, and of `tidegate rollout run`,
+which is then started again. Prints one line an event and a JSON object at the end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tidegate.serving.local.place import Place
 from tidegate.serving.local.router import LocalRouter
 
 sys.path.insert(0, str(ROOT / "scripts"))
-import demo  # noqa: E402
+import demo
 
 AIM_SECONDS = 5.0
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +27,13 @@ from tidegate.serving.local.rollouts import replay
 from tidegate.serving.local.router import LocalRouter
 
 
+TIDEGATE = str(Path(sys.executable).parent / "tidegate")
+
+
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("served")
-    made = Machine(Place(folder / "m"), folder / "models")
+    made = Machine(Place(folder / "store/serving/m"), folder / "models")
     try:
         made.serve(made.model("v1"))
         yield made
@@ -168,6 +173,44 @@ def test_a_model_that_does_not_load_never_gets_a_request_and_the_reason_is_told(
 
     assert state.phase is Phase.ROLLED_BACK and sent.losses == 0
     assert "not ready within" in state.reason
+
+
+def test_the_command_line_killed_in_the_middle_goes_on_where_it_was(machine: Machine) -> None:
+    folder = machine.model("v6")
+    spec = {
+        "model": {"uri": str(folder)},
+        "target": {"local": True},
+        "strategy": {"canary": {"steps": [{"weight": 30, "minSeconds": 600}]}},
+        "requirements": [ERRORS],
+    }
+    plan = folder.parent / "plan.json"
+    document = {"apiVersion": "tidegate.io/v1alpha1", "kind": "ModelRollout", "metadata": {"name": "m"}, "spec": spec}
+    plan.write_text(json.dumps(document))
+    store = ["--store", str(machine.place.folder.parent.parent)]
+
+    driver = subprocess.Popen([TIDEGATE, "rollout", "run", str(plan), *store], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while machine.desired.weight != 30 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    driver.kill()
+    driver.communicate()
+    canary = machine.desired.canary
+    told = tidegate("rollout", "abort", *store)
+    again = tidegate("rollout", "run", str(plan), *store, code=1)
+    history = json.loads(tidegate("rollout", "history", *store, "-o", "json"))
+    served = json.loads(tidegate("serve", "status", *store, "-o", "json"))
+
+    assert canary is not None and canary.version == "v6" and machine.desired.weight == 0
+    assert "no process drives it now" in told and "RolledBack" in again
+    assert [h["action"]["do"] for h in history][:2] == ["Prepare", "SetTraffic"], "begun once, not twice"
+    assert ["abort"] in [h["commands"] for h in history] and history[-1]["phase"] == "RolledBack"
+    assert served[0]["name"] == "m" and served[0]["roles"][0]["ready"] == 1
+
+
+def tidegate(*arguments: str, code: int = 0) -> str:
+    done = subprocess.run([TIDEGATE, *arguments], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done.stdout
 
 
 def test_two_rollouts_at_once_are_refused(machine: Machine, tmp_path: Path) -> None:
