@@ -13,6 +13,7 @@ of the real one that a rollout has to live with. Works on a real API server and 
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Any
 
 from tidegate.kube.client import Api, ApiError, Json
@@ -84,6 +85,8 @@ class SeldonDouble:
                         ports.append({"name": "http", "containerPort": port, "protocol": "TCP"})
                     container["ports"] = ports
                     variables = {"PREDICTOR_ID": predictor["name"], "PREDICTIVE_UNIT_ID": container["name"]}
+                    if predictor["graph"]["name"] == container["name"] and predictor["graph"].get("parameters"):
+                        variables["PREDICTIVE_UNIT_PARAMETERS"] = json.dumps(predictor["graph"]["parameters"])
                     own = [{"name": key, "value": value} for key, value in variables.items()]
                     container["env"] = [*(container.get("env") or []), *own]
                 made.append(self._deployment(thing, predictor, index, spec))

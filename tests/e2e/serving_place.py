@@ -153,6 +153,59 @@ async def serve(api: Api, namespace: str, name: str, uri: str) -> None:
     await apply(api, SELDON_DEPLOYMENTS.path(namespace), body)
 
 
+WRAPPED = """
+import numpy as np
+
+
+class Model:
+    def predict(self, X, names, meta=None):
+        {body}
+        return np.asarray(X) * 2.0
+"""
+"""A class as Seldon's Python wrapper has it."""
+
+
+async def serve_class(api: Api, namespace: str, name: str, image: str, versions: dict[str, str]) -> None:
+    """A SeldonDeployment of tidegate's own model server, without Seldon's executor. `versions`: folder below /models ->
+    what its `predict` does first; the first one is live.
+    """
+    mounts, volumes = [], []
+    for version, body in versions.items():
+        config = {**_named("v1", "ConfigMap", f"{name}-{version}"), "data": {"Model.py": WRAPPED.format(body=body)}}
+        await apply(api, f"/api/v1/namespaces/{namespace}/configmaps", config)
+        mounts.append({"name": f"v{version}", "mountPath": f"/models/{version}"})
+        volumes.append({"name": f"v{version}", "configMap": {"name": f"{name}-{version}"}})
+    container = {
+        "name": "model",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3", "-m", "tidegate.serving.server"],
+        "env": [{"name": "MODEL_URI", "value": f"/models/{next(iter(versions))}"}],
+        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 9000}, "periodSeconds": 2},
+        "volumeMounts": mounts,
+        "securityContext": RESTRICTED,
+    }
+    predictor = {
+        "name": "default",
+        "replicas": 1,
+        "annotations": {"seldon.io/no-engine": "true"},
+        "graph": {
+            "name": "model",
+            "type": "MODEL",
+            "parameters": [{"name": "python_class", "type": "STRING", "value": "Model"}],
+        },
+        "componentSpecs": [{"spec": {"containers": [container], "volumes": volumes}}],
+    }
+    body = {**_named(SELDON_DEPLOYMENTS.api_version, "SeldonDeployment", name), "spec": {"predictors": [predictor]}}
+    await apply(api, SELDON_DEPLOYMENTS.path(namespace), body)
+
+
+async def has_image(api: Api, image: str) -> bool:
+    """Whether a node has it."""
+    nodes = (await api.get("/api/v1/nodes"))["items"]
+    return any(image in (i.get("names") or []) for node in nodes for i in node["status"].get("images") or [])
+
+
 def rollout(name: str, uri: str, **changes: Any) -> Json:
     """A ModelRollout that is over within a minute."""
     spec = {
@@ -173,8 +226,9 @@ def _named(version: str, kind: str, name: str = "operator") -> Json:
 class Gateway:
     """Sends requests where the VirtualService says, to pods that are ready, and counts what is not answered."""
 
-    def __init__(self, api: Api, namespace: str, rate: float = 20.0) -> None:
+    def __init__(self, api: Api, namespace: str, rate: float, path: str, content: bytes) -> None:
         self._api, self._namespace, self._rate = api, namespace, rate
+        self._path, self._content = path, content
         self._weights: dict[str, dict[str, int]] = {}
         self._mirrors: dict[str, tuple[str, float]] = {}
         self._pods: dict[tuple[str, str], list[str]] = {}
@@ -212,17 +266,20 @@ class Gateway:
         shadow, percent = self._mirrors.get(name, ("", 0.0))
         if random.uniform(0, 100) < percent and (shadows := self._pods.get((name, shadow))):
             with contextlib.suppress(httpx.HTTPError):  # whose answer nobody waits for
-                await self._client.post(f"http://{random.choice(shadows)}:9000/v2/models/m/infer", content=b"{}")
+                await self._ask(random.choice(shadows))
         for _ in range(2):  # as Istio's default retries have it
             addresses = self._pods.get((name, predictor))
             if not addresses:
                 break
             with contextlib.suppress(httpx.HTTPError):
-                url = f"http://{random.choice(addresses)}:9000/v2/models/m/infer"
-                answer = await self._client.post(url, content=b"{}")
+                answer = await self._ask(random.choice(addresses))
                 self.answered[name, answer.status_code] += 1
                 return
         self.lost[name, predictor] += 1
+
+    async def _ask(self, address: str) -> httpx.Response:
+        headers = {"Content-Type": "application/json"}
+        return await self._client.post(f"http://{address}:9000{self._path}", content=self._content, headers=headers)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -247,9 +304,11 @@ def _ready(pod: Json) -> bool:
 
 
 @asynccontextmanager
-async def going(api: Api, namespace: str) -> AsyncIterator[Gateway]:
+async def going(
+    api: Api, namespace: str, rate: float = 20.0, path: str = "/v2/models/model/infer", content: bytes = b"{}"
+) -> AsyncIterator[Gateway]:
     """Seldon's operator and the gateway at work."""
-    double, gateway = SeldonDouble(api, namespace), Gateway(api, namespace)
+    double, gateway = SeldonDouble(api, namespace), Gateway(api, namespace, rate, path, content)
 
     async def seldon() -> None:
         while True:

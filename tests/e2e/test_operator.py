@@ -15,7 +15,17 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.serving_place import Gateway, going, install, kill_operator, rollout, serve, start_operator
+from tests.e2e.serving_place import (
+    Gateway,
+    going,
+    has_image,
+    install,
+    kill_operator,
+    rollout,
+    serve,
+    serve_class,
+    start_operator,
+)
 from tidegate.kube.access import Access
 from tidegate.kube.client import Api, ApiError, Json, Kube
 from tidegate.kube.resources import EVENTS, MODEL_ROLLOUTS, SELDON_DEPLOYMENTS, VIRTUAL_SERVICES
@@ -26,8 +36,9 @@ from tidegate.seldon.seen import OWNED
 
 pytestmark = pytest.mark.e2e
 _LOG = logging.getLogger(__name__)
+SERVING = os.environ.get("TIDEGATE_E2E_SERVING", "docker.io/tidegate/serving:0.1.0")
 KILLS = int(os.environ.get("TIDEGATE_E2E_KILLS", "3"))
-PATIENCE = 400.0
+PATIENCE = 300.0 + 30.0 * KILLS
 STORIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "good": ("good", "Promoted", {}),
     "bad": ("bad", "RolledBack", {}),
@@ -51,11 +62,12 @@ async def asked(api: Api, namespace: str, name: str, body: Json) -> None:
         await api.patch(MODEL_ROLLOUTS.path(namespace, name), "merge", {"spec": {"model": body["spec"]["model"]}})
 
 
-async def until_rest(api: Api, namespace: str, names: list[str]) -> dict[str, Json]:
+async def until_rest(api: Api, namespace: str, names: list[str], uri: str = "") -> dict[str, Json]:
+    """`uri`: of the model that it must be about."""
     began = time.monotonic()
     while True:
         found = {name: await body_of(api, namespace, name) for name in names}
-        if all(at_rest(body) for body in found.values()):
+        if all(at_rest(body) and uri in (body["status"].get("model"), "") for body in found.values()):
             return found
         stand = {name: (body.get("status") or {}).get("message") for name, body in found.items()}
         assert time.monotonic() - began < PATIENCE, f"not at rest: {stand}"
@@ -109,7 +121,7 @@ def test_rollouts_end_right_however_often_the_operator_is_killed(access: Access,
                 await serve(api, namespace, name, uri)
             async with going(api, namespace) as gateway:
                 await start_operator(api, namespace)
-                await routed(api, namespace)
+                await routed(api, namespace, list(STORIES))
                 killed, number = 0, 1
                 while killed < KILLS or number == 1:
                     number += 1
@@ -126,12 +138,41 @@ def test_rollouts_end_right_however_often_the_operator_is_killed(access: Access,
     assert not any(code >= 500 for name, code in gateway.answered if name != "bad")
 
 
-async def routed(api: Api, namespace: str) -> None:
-    for _ in range(240):
-        if len((await api.get(VIRTUAL_SERVICES.path(namespace)))["items"]) == len(STORIES):
+async def routed(api: Api, namespace: str, names: list[str], patience: float = 120) -> None:
+    for _ in range(int(patience / 0.5)):
+        there = (await api.get(VIRTUAL_SERVICES.path(namespace)))["items"]
+        if {service["metadata"]["name"] for service in there} >= set(names):
             return
         await asyncio.sleep(0.5)
     raise AssertionError("the SeldonDeployments are not routed")
+
+
+INPUT = b'{"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [1.5]}]}'
+
+
+def test_a_real_model_server_is_rolled_out_by_what_it_counts_itself(access: Access, namespace: str) -> None:
+    versions = {"1": "pass", "2": "pass", "3": "raise RuntimeError('broken')"}
+    changes: dict[str, Any] = {"deadlines": {"readySeconds": 400, "evidenceSeconds": 120, "totalSeconds": 900}}
+
+    async def scene() -> Gateway:
+        async with Kube(access, connections=32) as api:
+            if not await has_image(api, SERVING):
+                pytest.skip(f"no node has the image {SERVING}: `make images`, and load it")
+            await install(api)
+            await serve_class(api, namespace, "served", SERVING, versions)
+            async with going(api, namespace, rate=15.0, content=INPUT) as gateway:
+                await start_operator(api, namespace)
+                await routed(api, namespace, ["served"], patience=300)
+                for version, live, phase in (("2", "2", "Promoted"), ("3", "2", "RolledBack")):
+                    uri = f"/models/{version}"
+                    await asked(api, namespace, "served", rollout("served", uri, **changes))
+                    bodies = await until_rest(api, namespace, ["served"], uri)
+                    await right(api, namespace, "served", bodies["served"], f"/models/{live}", phase)
+                return gateway
+
+    gateway = asyncio.run(scene())
+    _LOG.warning("answered %s; lost %s", dict(gateway.answered), dict(gateway.lost))
+    assert not gateway.lost
 
 
 # ------------------------------------------------------------ the CRD, as the API server has it

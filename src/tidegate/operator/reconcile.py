@@ -136,9 +136,8 @@ class Reconciler:
         now = self._clock()
         after, action = advance(plan, before, seen, now)
         if after.phase.final:
-            after = replace(
-                after, ledger={}, pending=()
-            )  # nothing will be counted any more: small objects, small lists
+            # Nothing will be counted any more: small objects make small lists.
+            after = replace(after, ledger={}, pending=())
         made = decisions(plan, before, after) + _foreign(rollout, seen.routing)
         waiting = action.reason if isinstance(action, Wait) else ""
         said = status(rollout, plan, after, seen.routing, now, waiting)
