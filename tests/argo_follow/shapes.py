@@ -53,7 +53,7 @@ def shapes(rows: int = 3, least: int = 1, seconds: int = 0) -> int:
     made = make(rows=rows)
     with dsl.ExitHandler(tidy):
         measure(data=made.outputs["data"])
-        checked = check(rows=made.outputs["Output"], least=least).set_retry(num_retries=1).set_caching_options(False)
+        checked = check(rows=made.outputs["Output"], least=least).set_retry(num_retries=1)
         say(text=checked.output)
         with dsl.If(made.outputs["Output"] > 1_000_000):
             say(text="many")

@@ -96,15 +96,13 @@ class Argo:
                 if name in going and said.get("status", {}).get("phase") in _DONE:
                     each = going.pop(name)
                     try:
-                        found[each.case.name] = self.outcome(each, said)
+                        found[each.case.name] = self.outcome(said)
                     except Exception as error:  # of this case alone
                         found[each.case.name] = Outcome(f"not readable: {error!r:.500}", {})
                     ended(each.case, found[each.case.name])
         return found
 
-    def outcome(self, compiled: Compiled, said: Mapping[str, Any]) -> Outcome:
-        templates = {each["name"]: each for each in compiled.documents[-1]["spec"]["templates"]}
-        root = compiled.documents[-1]["spec"]["entrypoint"]
+    def outcome(self, said: Mapping[str, Any]) -> Outcome:
         states: dict[str, str] = {}
         errors: dict[str, str] = {}
         values: dict[str, dict[str, Any]] = {}
@@ -112,37 +110,29 @@ class Argo:
         for node in said["status"].get("nodes", {}).values():
             path = nodes.path_of(node["name"])
             if not path:
-                outputs = self._outputs(node, None) if node["phase"] == "Succeeded" else {}
-                if node["phase"] != "Succeeded":
-                    outputs = {}
+                outputs = self._outputs(node) if node["phase"] == "Succeeded" else {}
                 continue
             if node["type"] not in ("Pod", "Retry", "Skipped") or node.get("nodeFlag", {}).get("retried"):
                 continue
-            if path.endswith(f"/{nodes.ITERATION}"):
+            if path.endswith(f"/{nodes.ITERATION}") or path.rpartition("/")[2] == nodes.START:
                 continue
             states[path] = _state(node)
             if states[path] == "failed":
                 errors[path] = nodes.failure(node.get("message", ""))
             if states[path] in ("succeeded", "cached"):
-                template = templates[node["templateName"]]
-                made = self._outputs(node, template)
-                values[path] = {name: value for name, value in made.items() if not _is_made(value)}
-        assert root
+                values[path] = {name: value for name, value in _values(node).items() if not _describes_artifacts(value)}
         state = "succeeded" if said["status"]["phase"] == "Succeeded" else "failed"
         return Outcome(state, outputs, states, errors, values)
 
-    def _outputs(self, node: Mapping[str, Any], template: Mapping[str, Any] | None) -> dict[str, Any]:
-        found = {}
-        for each in node.get("outputs", {}).get("parameters", []):
-            value = wire.load(each.get("value", ""))
-            if isinstance(value, wire.Missing):
-                continue
-            if isinstance(value, list) and all(isinstance(one, dict) and "identity" in one for one in value) and value:
-                made = tuple(self._made(one) for one in wire.artifacts(each["value"]) or ())
-                found[each["name"]] = made[0] if len(made) == 1 else made
-            else:
-                found[each["name"]] = value
-        return found
+    def _outputs(self, node: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._brought(value) for name, value in _values(node).items()}
+
+    def _brought(self, value: Any) -> Any:
+        """Artifacts with their content, all else as it is."""
+        if not _describes_artifacts(value):
+            return value
+        made = tuple(self._made(each) for each in wire.artifacts(wire.dump(value)) or ())
+        return made[0] if len(made) == 1 else made
 
     def _made(self, found: wire.Described) -> Made:
         artifact = found.artifact
@@ -169,8 +159,14 @@ def nodes_name(case: Case) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in case.name)
 
 
-def _is_made(value: Any) -> bool:
-    return isinstance(value, Made) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], Made))
+def _values(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs that have a value."""
+    found = {each["name"]: wire.load(each.get("value", "")) for each in node.get("outputs", {}).get("parameters", [])}
+    return {name: value for name, value in found.items() if not isinstance(value, wire.Missing)}
+
+
+def _describes_artifacts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(e, dict) and "identity" in e for e in value)
 
 
 def _state(node: Mapping[str, Any]) -> str:

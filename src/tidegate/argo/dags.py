@@ -11,7 +11,7 @@ from tidegate.argo.arguments import ROOT_SUFFIX, Scope, arguments, conditions
 from tidegate.argo.expressions import Inexpressible
 from tidegate.argo.images import Way, way
 from tidegate.argo.leaf import UNSET, leaf, step_of
-from tidegate.argo.nodes import ITERATION
+from tidegate.argo.nodes import ITERATION, START
 from tidegate.argo.options import Options
 from tidegate.argo.platform import pull_secrets, refused
 from tidegate.argo.step.spec import FILE
@@ -113,13 +113,18 @@ class Templates:
             where or "root", list(dag.tasks), [*component.parameters, *component.artifacts]
         )
         tasks = [self._task(task, scope, f"{where}/{task.name}".lstrip("/")) for task in dag.tasks.values()]
+        if loose := self._loose(dag):
+            tasks = [
+                _started(next(each["template"] for each in tasks if each["name"] in loose)),
+                *_tied(tasks, dag, loose),
+            ]
         template: dict[str, Any] = {"inputs": {"parameters": _dag_inputs(component, root)}}
         outputs = [
             _dag_output(name, sources, scope) for name, sources in (*dag.parameters.items(), *dag.artifacts.items())
         ]
         if outputs:
             template["outputs"] = {"parameters": outputs}
-        template["dag"] = {"failFast": False, "target": " ".join(dag.tasks), "tasks": tasks}
+        template["dag"] = {"failFast": False, "target": " ".join(each["name"] for each in tasks), "tasks": tasks}
         if not template["inputs"]["parameters"]:
             del template["inputs"]
         return self.add(names.template(component.name), template)
@@ -143,6 +148,20 @@ class Templates:
         if given:
             said["arguments"] = {"parameters": given}
         return said
+
+    def _loose(self, dag: Dag) -> set[str]:
+        """The tasks that Argo ties nothing to where its cache answers: it looks for the last attempt; there is none.
+
+        What comes after them would then never be seen, and the DAG (or the one around it) never end.
+        """
+        return {
+            task.name
+            for task in dag.tasks.values()
+            if task.retry.attempts
+            and task.caching
+            and self.options.caching
+            and isinstance(task.component.body, Container)
+        }
 
     # ------------------------------------------------------------ loops
     def _loop(self, task: Task, body: str) -> str:
@@ -178,6 +197,21 @@ class Templates:
             template["parallelism"] = iteration.limit
         template["dag"] = {"failFast": False, "tasks": [inner]}
         return self.add(f"{names.template(component.name)}-loop", template)
+
+
+def _started(template: str) -> dict[str, Any]:
+    """A task that never runs, for others to be tied to."""
+    return {"name": START, "template": template, "when": "false"}
+
+
+def _tied(tasks: list[dict[str, Any]], dag: Dag, loose: set[str]) -> list[dict[str, Any]]:
+    """What waits for a loose task waits for START as well, which has always ended."""
+    found = []
+    for said in tasks:
+        if loose.intersection(dag.tasks[said["name"]].after):
+            said = {**said, "depends": f"{said['depends']} && {START}.Skipped"}
+        found.append(said)
+    return found
 
 
 def _items(task: Task) -> str:

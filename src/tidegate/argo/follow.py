@@ -170,7 +170,11 @@ class _Reading:
         """Not the workflow itself, an attempt, nor the group of a loop's iterations."""
         if name == self.name or (node.get("nodeFlag") or {}).get("retried") or node.get("type") == "TaskGroup":
             return False
-        return name.startswith(f"{self.name}.") and not (node.get("nodeFlag") or {}).get("hooked")
+        return (
+            name.startswith(f"{self.name}.")
+            and not name.endswith(f".{names.START}")
+            and not (node.get("nodeFlag") or {}).get("hooked")
+        )
 
     def _record(self, path: str, node: Node) -> TaskRecord:
         place = self._place(path, node)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 ITERATION = "iteration"
+START = "START"
+"""The name of tasks that never run and are no task of the pipeline's (whose names have no capitals)."""
 _ITERATION = re.compile(rf"{ITERATION}\(([0-9]+):[^()]*\)")
 _ATTEMPT = re.compile(r"\([0-9]+\)$")
 _MESSAGE = re.compile(
