@@ -14,7 +14,8 @@ from tidegate.rollout.windows import Window, size
 
 MOST_BINS = 64
 OTHERS = "(others)"
-RECENT = 20_000.0
+RECENT = 4_000.0
+"""Answers that are remembered of each model: enough for a share to a percent, few enough to see it move."""
 Counts = Mapping[str, float]
 Pair = tuple[float, float]
 
