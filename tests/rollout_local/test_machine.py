@@ -26,7 +26,6 @@ from tidegate.serving.local.processes import marked
 from tidegate.serving.local.rollouts import replay
 from tidegate.serving.local.router import LocalRouter
 
-
 TIDEGATE = str(Path(sys.executable).parent / "tidegate")
 
 
