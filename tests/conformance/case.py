@@ -45,7 +45,8 @@ class Case:
     """Path of a task -> all its output parameters, where the pipeline's own outputs do not show them."""
     again: frozenset[str] | None = frozenset()
     """A second run on the same store: the tasks that succeed by running again; all other successes are answered by the
-    cache, and what failed fails again. None: not tried, as the second time it is other work: a job's name (which a final status has in it) is not the same."""
+    cache, and what failed fails again. None: not tried, as it is other work then: with a job's name, which final
+    statuses have in them."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Files to be there before the run, for importers; see FILES."""
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -55,8 +56,8 @@ class Case:
     """Files that `python:3.11-with-code` has in its working folder, and `python:3.11` has not."""
     needs: frozenset[str] = frozenset()
     """Python packages that the image `python:3.11-with-packages` has beside kfp."""
-    kfp: str = ""
-    """Where kfp.local's answer is another: what KFP 2.17 says, and why that holds."""
+    backend: str = ""
+    """Where KFP 2.17's own backend is known to do otherwise: what it does."""
 
     @property
     def construct(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -35,6 +36,7 @@ from tidegate.spec.pipeline import Pipeline, parameter_type
 from tidegate.spec.values import plain, typed
 
 _STEP = re.compile(r"\[(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\d+))\]")
+_CHANNEL = "pipelinechannel--"
 _COPY = re.compile(r"-[0-9]+$")
 MAX_TASKS = 100_000
 """Tasks that a pipeline may spell out, loops counted once; nested pipelines make it easy to write many."""
@@ -120,8 +122,10 @@ class _Builder:
         )
 
     def _dag(self, spec: pb.ComponentSpec, where: str) -> Dag:
+        given = spec.input_definitions.parameters
         tasks = {
-            name: self._task(name, task, f"{where}.dag.tasks.{name}") for name, task in sorted(spec.dag.tasks.items())
+            name: self._task(name, task, given, f"{where}.dag.tasks.{name}")
+            for name, task in sorted(spec.dag.tasks.items())
         }
         sorter = TopologicalSorter({name: task.after for name, task in tasks.items()})
         outputs = spec.dag.outputs
@@ -136,7 +140,8 @@ class _Builder:
         }
         return Dag({name: tasks[name] for name in _stable(sorter)}, parameters, artifacts)
 
-    def _task(self, name: str, task: pb.PipelineTaskSpec, where: str) -> Task:
+    def _task(self, name: str, task: pb.PipelineTaskSpec, given: Collection[str], where: str) -> Task:
+        """`given`: the enclosing pipeline's parameters."""
         component = self.named(task.component_ref.name)
         parameters = {
             key: self._binding(value, component.parameters.get(key), f"{where}.inputs.parameters.{key}")
@@ -151,7 +156,8 @@ class _Builder:
             for key, value in sorted(task.inputs.artifacts.items())
         }
         settings = {
-            key: self._binding(value, None, f"{where}: {key}") for key, value in self._named_settings(component, task)
+            key: _inside(self._binding(value, None, f"{where}: {key}"), given)
+            for key, value in self._named_settings(component, task)
         }
         after = set(task.dependent_tasks)
         for binding in (*parameters.values(), *artifacts.values(), *settings.values()):
@@ -293,6 +299,14 @@ def _parameter(spec: Any) -> Parameter:
     default = typed(plain(spec.default_value), type_name) if given else None
     literals = tuple(typed(plain(each), type_name) for each in spec.literals)
     return Parameter(type_name, default, given and default is not None, spec.is_optional or given, literals)
+
+
+def _inside(binding: Binding, given: Collection[str]) -> Binding:
+    """Before 2.14 kfp-kubernetes called inputs of groups by the names that they have outside."""
+    match binding.source:
+        case FromInput(name) if name not in given and f"{_CHANNEL}{name}" in given:
+            return replace(binding, source=FromInput(f"{_CHANNEL}{name}"))
+    return binding
 
 
 def _type(spec: pb.ArtifactTypeSchema, is_list: bool = False) -> ArtifactType:

@@ -1,6 +1,6 @@
 """If, Elif, Else, OneOf."""
 
-# ruff: noqa: E712, SIM300, UP006, UP035, UP045 - conditions that kfp reads
+# ruff: noqa: E712, UP045 - conditions that kfp reads
 
 from typing import Any, Optional
 

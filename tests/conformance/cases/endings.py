@@ -1,6 +1,6 @@
 """Failures, exit handlers, retries, timeouts, caching."""
 
-# ruff: noqa: UP006, UP035, UP045 - what kfp reads
+# ruff: noqa: UP006, UP035 - what kfp reads
 
 from typing import List
 
@@ -169,7 +169,7 @@ def in_time() -> str:
 
 @dsl.pipeline
 def too_slow():
-    task = sleep(seconds=60.0)
+    task = sleep(seconds=20.0)
     kubernetes.set_timeout(task, 1)
 
 
@@ -260,6 +260,7 @@ CASES = (
         ran=4,
         values={"status-of": {"Output": "exit-handler-1 SUCCEEDED"}},
         again=frozenset({"status-of"}),
+        backend="no: loops inside exit handlers are a known gap",
     ),
     Case(
         "exit handlers: around a loop that fails",
@@ -269,6 +270,7 @@ CASES = (
         skipped=frozenset({"exit-handler-1/for-loop-3/0/condition-4", "exit-handler-1/for-loop-3/2/condition-4"}),
         ran=5,
         again=None,
+        backend="no: loops inside exit handlers are a known gap",
     ),
     Case(
         "exit handlers: around what is skipped",
@@ -338,7 +340,7 @@ CASES = (
         ran=3,
     ),
     Case("retries: until it succeeds", retried, {"Output": "at last"}, ran=1),
-    Case("retries: in a loop", retried_in_a_loop, ran=6),
+    Case("retries: in a loop", retried_in_a_loop, ran=6, backend="no: retries inside loops are not honoured"),
     Case("retries: in vain", retried_in_vain, state="failed", failed={"fail": "always"}, ran=1),
     Case("timeouts: in time", in_time, {"Output": "awake"}, ran=1),
     Case("timeouts: too slow", too_slow, state="failed", failed={"sleep": ""}, ran=1, again=None),

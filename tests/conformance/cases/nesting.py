@@ -1,6 +1,6 @@
 """Pipelines in pipelines, and what pipelines give on."""
 
-# ruff: noqa: UP006, UP035, UP045 - what kfp reads
+# ruff: noqa: UP014, UP006, UP035, UP045 - what kfp reads
 
 from typing import List, NamedTuple, Optional
 

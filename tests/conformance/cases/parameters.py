@@ -1,6 +1,6 @@
 """Python components and the values that pass between them."""
 
-# ruff: noqa: UP006, UP035, UP045, B006 - what kfp reads
+# ruff: noqa: UP014, UP006, UP035, UP045, B006 - what kfp reads
 
 import json
 from typing import Any, Dict, List, NamedTuple, Optional

@@ -1,6 +1,6 @@
 """What tasks get beside their inputs: variables, secrets, resources, platform settings, a workspace; and IR files."""
 
-# ruff: noqa: UP006, UP035, UP045, PTH123 - what kfp reads
+# ruff: noqa: PTH123 - what kfp reads
 
 import json
 from typing import Any
@@ -46,6 +46,13 @@ def secret_in_a_loop() -> str:
         task = variable(name="PASSWORD")
         kubernetes.use_secret_as_env(task, secret_name=which, secret_key_to_env={"password": "PASSWORD"})
     return joined(values=dsl.Collected(task.output)).output
+
+
+def as_kfp_2_13_names_it(pipeline: Any) -> str:
+    """kfp-kubernetes before 2.14 gave inputs of groups the names that they have outside."""
+    first, second = compiled(pipeline).split("\n---\n")
+    assert "pipelinechannel--loop-item-param-1" in second
+    return f"{first}\n---\n{second.replace('pipelinechannel--loop-item', 'loop-item')}"
 
 
 @dsl.pipeline
@@ -217,6 +224,13 @@ CASES = (
     Case(
         "secrets as env: in a loop, named by its item",
         secret_in_a_loop,
+        {"Output": "s3cret $x+q"},
+        ran=3,
+        secrets={**DATABASE, "queue": {"password": "q"}},
+    ),
+    Case(
+        "IR files: a secret's name as kfp 2.13 has it",
+        as_kfp_2_13_names_it(secret_in_a_loop),
         {"Output": "s3cret $x+q"},
         ran=3,
         secrets={**DATABASE, "queue": {"password": "q"}},
