@@ -25,6 +25,8 @@ STORE = ROOT / ".tidegate"
 MODELS, SCENE = STORE / "models", STORE / "demo"
 KEY = STORE / "keys" / "signing.key"
 PLAN = ROOT / "pipelines/flights/rollout.yaml"
+NAME = "flights-demo"
+PLACE = Place(STORE / "serving" / NAME)
 RATE = 200.0
 """Requests a second."""
 
@@ -75,7 +77,7 @@ class Traffic:
             python = ROOT / ".venvs/components/bin/python"
             command = [python, ROOT / "pipelines/flights/replay.py", "--span", "8", "--count", "5000"]
             file.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
-        path = "/v2/models/flights/infer"
+        path = f"/v2/models/{NAME}/infer"
         requests = [request("127.0.0.1", port, path, line) for line in file.read_bytes().splitlines()]
         self._load, self._over = Load("127.0.0.1", port, requests), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -93,7 +95,7 @@ class Traffic:
 
 def serve(model: ModelVersion) -> subprocess.Popen[bytes]:
     """Beside whatever comes next: loading TensorFlow takes its seconds."""
-    command = ["serve", str(model.path), "--name", "flights", "--replicas", "1", "--detach"]
+    command = ["serve", str(model.path), "--name", NAME, "--replicas", "1", "--detach"]
     print(f"\n$ tidegate {shlex.join(command)} &", flush=True)
     return subprocess.Popen([TIDEGATE, *command], cwd=ROOT)
 
@@ -101,24 +103,18 @@ def serve(model: ModelVersion) -> subprocess.Popen[bytes]:
 def live(first: ModelVersion) -> None:
     """From the first model served to the second one live and a broken one gone."""
     SCENE.mkdir(parents=True, exist_ok=True)
+    tidy()
     serving = serve(first)
-    print("\nA second model, of one more month:")
-    pipeline("-p", "span=7", "-p", "previous_span=6", "-p", "window=5", "-p", 'splits={"train": 4, "eval": 1}')
-    second = latest(MODELS, "flights")
-    if serving.wait() or second is None:
-        raise SystemExit("the first model could not be served")
-    status = Place(STORE / "serving" / "flights").status()
-    assert status is not None
-    traffic = Traffic(status.port)
-    print(f"\nFlights of August ask now, {RATE:g} a second.")
-    say("rollout", "run", str(rollout(str(second.path), "second")))
-    say("rollout", "history")
-    print("\nAnd a model whose transform is broken:")
-    say("rollout", "run", str(rollout(str(broken(second)), "broken")), codes=(1,))
-    say("rollout", "history")
-    sent = traffic.end()
-    say("serve", "status")
-    say("serve", "stop")
+    try:
+        print("\nA second model, of one more month:")
+        pipeline("-p", "span=7", "-p", "previous_span=6", "-p", "window=5", "-p", 'splits={"train": 4, "eval": 1}')
+        second = latest(MODELS, "flights")
+        if serving.wait() or second is None:
+            raise SystemExit("the first model could not be served")
+        sent = rolled_out(second)
+    finally:
+        serving.wait()
+        tidy()
     print(
         f"\n{sent.count:,} requests: {sent.losses} lost; half were answered within {1000 * sent.quantile(0.5):.0f} ms, "
         f"99 % within {1000 * sent.quantile(0.99):.0f} ms."
@@ -129,12 +125,34 @@ def live(first: ModelVersion) -> None:
         raise SystemExit(f"lost requests: {sent.lost[:5]}")
 
 
+def rolled_out(second: ModelVersion) -> Sent:
+    """The second model, then a broken one, under load."""
+    status = PLACE.status()
+    assert status is not None
+    traffic = Traffic(status.port)
+    print(f"\nFlights of August ask now, {RATE:g} a second.")
+    say("rollout", "run", str(rollout(str(second.path), "second")), "--name", NAME)
+    say("rollout", "history", "--name", NAME)
+    print("\nAnd a model whose transform is broken:")
+    say("rollout", "run", str(rollout(str(broken(second)), "broken")), "--name", NAME, codes=(1,))
+    say("rollout", "history", "--name", NAME)
+    sent = traffic.end()
+    say("serve", "status")
+    return sent
+
+
+def tidy() -> None:
+    """Nothing of the demo is served any more, and nothing of an earlier one is left."""
+    desired = PLACE.desired()
+    if desired is not None and not desired.stopped:
+        say("serve", "stop", "--name", NAME)
+    shutil.rmtree(PLACE.folder, ignore_errors=True)
+
+
 def main(arguments: list[str]) -> None:
     began = time.monotonic()
     if not KEY.exists():
         say("models", "keygen", str(KEY))
-    if (STORE / "serving/flights/desired.json").exists() and Place(STORE / "serving/flights").supervised():
-        say("serve", "stop", "--name", "flights")
     pipeline("-p", "span=6", *arguments)
     say("models", "--destination", str(MODELS))
     first = latest(MODELS, "flights", before_span=7)
