@@ -171,6 +171,15 @@ def test_the_run_that_a_cached_task_is_from_is_found_by_the_cache_key(graph: Gra
     assert {task.cached_from for task in tasks if task.state == "cached"} == {"shapes-1"}
 
 
+def test_a_cached_task_with_retries_and_what_follows_it_are_cached(graph: Graph) -> None:
+    tasks = by_path(seen("cached", graph))
+    assert {path for path, task in tasks.items() if task.state == "cached"} == {
+        "make",
+        *(f"{INSIDE}{path}" for path in ("check", "measure", "say-2", "for-loop-4/0/say-4", "for-loop-4/1/say-4")),
+    }
+    assert tasks.keys() == by_path(seen("succeeded", graph)).keys()
+
+
 # ---------------------------------------------------------------- runs of others
 def test_without_the_pipeline_the_same_tasks_are_told(graph: Graph) -> None:
     known, unknown = by_path(seen("failed", graph)), by_path(seen("failed", None))
