@@ -58,6 +58,7 @@ def test_predictions_are_counted_by_bin_or_category() -> None:
     assert found["tidegate_prediction_value_bucket", "le=0.05,output=p,slice="] == 1
     assert found["tidegate_prediction_value_bucket", "le=1.0,output=p,slice="] == 2
     assert found["tidegate_prediction_value_bucket", "le=+Inf,output=p,slice="] == 3
+    assert found["tidegate_prediction_value_count", "output=p,slice="] == 3
     assert found["tidegate_prediction_category_total", "category=UA,output=carrier,slice="] == 2
     assert found["tidegate_prediction_category_total", "category=True,output=carrier,slice="] == 1
 

@@ -72,6 +72,8 @@ def _add(families: dict[str, Any], labels: tuple[str, ...], counts: Counts) -> N
     families["seconds"].add_metric(labels, _buckets(LATENCY_BOUNDS, counts.latency), counts.seconds)
     for output, numbers in counts.numbers.items():
         families["values"].add_metric([*labels, output], _buckets(PREDICTION_BOUNDS, numbers.counts), numbers.total)
+        named = dict(zip((*MODEL, "output"), (*labels, output), strict=True))  # left out where bounds are negative
+        families["values"].add_sample("tidegate_prediction_value_count", named, float(sum(numbers.counts)))
     for output, categories in counts.categories.items():
         for category, count in categories.items():
             families["categories"].add_metric([*labels, output, category], count)
