@@ -144,7 +144,7 @@ def seen(count: int, process: subprocess.Popen[bytes]) -> None:
                 return
         except httpx.HTTPError:
             pass
-        time.sleep(0.5)
+        time.sleep(2)
     raise SystemExit(f"the operator did not see {count} ModelRollouts within 10 minutes")
 
 

@@ -49,22 +49,20 @@ class PlayedApi:
             return web.json_response(self._list(request))
         self.asked["discovery"] += 1
         version = {"groupVersion": MODEL_ROLLOUTS.api_version, "version": MODEL_ROLLOUTS.version}
+        extensions = {"groupVersion": "apiextensions.k8s.io/v1", "version": "v1"}
         known: dict[str, Any] = {
             "/api": {"versions": ["v1"]},
-            "/api/v1": {"groupVersion": "v1", "resources": []},
-            "/apis": {"groups": [{"name": group, "versions": [version], "preferredVersion": version}]},
-            f"/apis/{MODEL_ROLLOUTS.api_version}": {
-                "groupVersion": MODEL_ROLLOUTS.api_version,
-                "resources": [
-                    {
-                        "name": MODEL_ROLLOUTS.plural,
-                        "singularName": KIND.lower(),
-                        "namespaced": True,
-                        "kind": KIND,
-                        "verbs": ["get", "list", "watch", "patch"],
-                    }
-                ],
+            "/api/v1": _resources("v1", "namespaces", "Namespace", namespaced=False),
+            "/apis": {
+                "groups": [
+                    {"name": name, "versions": [version], "preferredVersion": version}
+                    for name, version in ((group, version), ("apiextensions.k8s.io", extensions))
+                ]
             },
+            "/apis/apiextensions.k8s.io/v1": _resources(
+                "apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+            ),
+            f"/apis/{MODEL_ROLLOUTS.api_version}": _resources(MODEL_ROLLOUTS.api_version, MODEL_ROLLOUTS.plural, KIND),
         }
         if path not in known:
             return web.json_response({"message": f"{path} is not played"}, status=404)
@@ -91,3 +89,14 @@ class PlayedApi:
                 event = {"type": "MODIFIED", "object": self._make(await queue.get())}
                 await response.write(json.dumps(event).encode() + b"\n")
         return response
+
+
+def _resources(version: str, plural: str, kind: str, namespaced: bool = True) -> dict[str, Any]:
+    entry = {
+        "name": plural,
+        "singularName": kind.lower(),
+        "namespaced": namespaced,
+        "kind": kind,
+        "verbs": ["get", "list", "watch", "patch"],
+    }
+    return {"groupVersion": version, "resources": [entry]}

@@ -15,6 +15,7 @@ from tidegate.operator.health import serve
 from tidegate.operator.lease import Leader, LostError, Timing
 from tidegate.operator.queue import Key, Queue
 from tidegate.operator.rights import LEADING, WORK
+from tidegate.operator.run import installed
 from tidegate.operator.telling import Telling
 from tidegate.operator.watch import Watch
 
@@ -285,3 +286,19 @@ def test_every_request_of_the_operator_is_among_its_rights() -> None:
     assert {"patch", "get"} == {verb for verb, plural in allowed if plural == "seldondeployments"}
     assert not {verb for verb, _ in allowed} & {"delete", "deletecollection", "*", "bind", "escalate", "impersonate"}
     assert all(right.why for right in (*WORK, *LEADING))
+
+
+def test_a_crd_that_comes_later_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    asked = 0
+
+    class Late(MemoryApi):
+        async def get(self, path: str, query: Any = None) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked < 3:
+                raise ApiError("not found", 404)
+            return {"items": []}
+
+    asyncio.run(installed(Late(), (), seconds=0.001))
+    assert asked == 3
+    assert "--print-crd" in caplog.text

@@ -9,12 +9,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.kube.access import Access
-from tidegate.kube.client import Kube
+from tidegate.kube.client import Api, ApiError, Kube
+from tidegate.kube.resources import MODEL_ROLLOUTS
 from tidegate.operator.git import GitRecorder
 from tidegate.operator.health import STUCK_SECONDS, serve
 from tidegate.operator.lease import Leader, LostError, Timing
@@ -78,7 +79,7 @@ async def operate(access: Access, options: Options, recorder: Recorder | None = 
         up = asyncio.Event()
         runner = await serve(options.host, options.port, telling, alive, lambda: up.is_set() or not leader.leading)
         try:
-            return await _lead(access, options, leader, queue, Watch(queue, telling), up)
+            return await _lead(api, access, options, leader, queue, Watch(queue, telling), up)
         finally:
             await leader.release()
             await runner.cleanup()
@@ -87,12 +88,28 @@ async def operate(access: Access, options: Options, recorder: Recorder | None = 
                 await server.close()
 
 
-async def _lead(access: Access, options: Options, leader: Leader, queue: Queue, watch: Watch, up: asyncio.Event) -> int:
+async def installed(api: Api, namespaces: Sequence[str], seconds: float = 5.0) -> None:
+    """Returns once the API server knows ModelRollouts: kopf would wait for ever for a resource that comes later."""
+    while True:
+        try:
+            await api.get(MODEL_ROLLOUTS.path(namespaces[0] if namespaces else None), {"limit": "1"})
+            return
+        except ApiError as error:
+            missing = "the CRD of ModelRollout is not there: `tidegate operator --print-crd | kubectl apply -f -`"
+            _LOG.warning("%s", missing if error.missing else error)
+        await asyncio.sleep(seconds)
+
+
+async def _lead(
+    api: Api, access: Access, options: Options, leader: Leader, queue: Queue, watch: Watch, up: asyncio.Event
+) -> int:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):  # kopf takes them over once it runs
         loop.add_signal_handler(number, told.set)
     if options.elect and not await _first(leader.acquire(), told.wait()):
+        return 0
+    if not await _first(installed(api, options.namespaces), told.wait()):
         return 0
     work: list[Coroutine[Any, Any, Any]] = [watch.run(access, options.namespaces, up), queue.run(), told.wait()]
     if options.elect:
