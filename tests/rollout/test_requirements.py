@@ -10,7 +10,7 @@ from tidegate.rollout.evidence import broken, unshown, weigh
 from tidegate.rollout.explain import sentence
 from tidegate.rollout.observation import CANARY, Categories, Gauge, Histogram, Moments, Tally
 from tidegate.rollout.rules import rules
-from tidegate.rollout.shares import quantile_bound, slower
+from tidegate.rollout.shares import blur, quantile_bound, slower
 from tidegate.rollout.state import State
 from tidegate.rollout.verdicts import Verdict, verdicts
 from tidegate.rollout.windows import Window
@@ -221,3 +221,15 @@ def test_the_bound_is_shared_by_all_that_may_roll_back():
     several = plan(requirements=[{"name": f"r{n}", "errorRate": True, "atMost": 0.02} for n in range(4)])
     assert {each.breaks_at for each in verdicts(several, start(several, NOW, "old"))} == {80.0}
     assert {each.holds_at for each in verdicts(several, start(several, NOW, "old"))} == {20.0}
+
+
+def test_buckets_too_coarse_for_the_margin_are_told():
+    fine, coarse = {"margin": 1.5}, {"margin": 0.2}
+    told = Seen(latency={"quantile": 0.9}, versusStable=coarse).shown(FAST, FAST, 30)
+    assert not told.holds
+    assert "between 20 and 24 ms" in blur(told.rules[0], told.state.evidence[0].memory)
+    clear = Seen(latency={"quantile": 0.9}, versusStable=fine).shown(FAST, FAST, 30)
+    assert clear.holds
+    assert blur(clear.rules[0], clear.state.evidence[0].memory) == ""
+    beyond = Seen(latency={"quantile": 0.999}, versusStable=fine).shown(SLOW, SLOW, 3)
+    assert "add buckets" in blur(beyond.rules[0], beyond.state.evidence[0].memory)

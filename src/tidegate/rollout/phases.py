@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tidegate.rollout import bandit, evidence, explain, strategies
+from tidegate.rollout import bandit, evidence, explain, shares, strategies
 from tidegate.rollout.actions import Action, Drop, Prepare, Promote, Record, SetTraffic, Wait
-from tidegate.rollout.memory import Means
+from tidegate.rollout.memory import Means, Shares
 from tidegate.rollout.observation import CANARY, STABLE, Observation
 from tidegate.rollout.plan import RolloutPlan
 from tidegate.rollout.rules import Rule
@@ -241,7 +241,7 @@ def _onward(seen: Seen, state: State) -> Turn:
     ramp = following is not None and following != 100 and bool(plan.strategy.canary and plan.strategy.canary.steps)
     missing = _unseen(seen, state) if ramp else evidence.unshown(plan, seen.rules, state.evidence)
     if missing:
-        return state, Wait(f"not enough evidence yet for {', '.join(rule.name for rule in missing)}")
+        return state, Wait(f"not enough evidence yet for {', '.join(_named(state, rule) for rule in missing)}")
     if following is not None:
         state = strategies.onward(state, following)
         return replace(state, reason=f"{following} % of requests for the new model"), None
@@ -249,6 +249,13 @@ def _onward(seen: Seen, state: State) -> Turn:
     weight = 100 if phase is Phase.SWITCHED else state.weight if phase is Phase.RECORDING else 0
     mirror = state.mirror if phase is Phase.RECORDING else 0
     return to(state, phase, "every requirement is shown to hold", outcome=outcome, weight=weight, mirror=mirror), None
+
+
+def _named(state: State, rule: Rule) -> str:
+    """The requirement, and what keeps it from ever being shown, where something does."""
+    memory = next(each.memory for each in state.evidence if each.name == rule.name)
+    why = shares.blur(rule, memory) if isinstance(memory, Shares) else ""
+    return f"{rule.name} ({why})" if why else rule.name
 
 
 def _unseen(seen: Seen, state: State) -> list[Rule]:

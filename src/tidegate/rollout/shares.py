@@ -24,6 +24,8 @@ BETTER_THAN_BOUND = (0.5, 0.1)
 EMPTY = 60.0
 """Growth against a hypothesis that no rate fulfils: any answer refutes it."""
 _LEAST = 1e-4
+NEAR = 1e-6
+"""Bounds that differ by less, relatively, are the same: 1.5 times a bucket's bound may be another's."""
 Hits = tuple[float, float]
 """(hits, total)"""
 
@@ -125,10 +127,27 @@ def _bad(rule: Rule, value: Value | None) -> Hits:
 
 def slower(histogram: Histogram, seconds: float) -> tuple[float, float, float]:
     """Answers surely slower than `seconds`, possibly slower, and all: a bound inside a bucket leaves that one open."""
-    at = bisect_left(histogram.bounds, seconds)
-    exact = at < len(histogram.bounds) and histogram.bounds[at] == seconds
+    at = bisect_left(histogram.bounds, seconds * (1 - NEAR))
+    exact = at < len(histogram.bounds) and histogram.bounds[at] <= seconds * (1 + NEAR)
     surely = sum(histogram.counts[at + 1 :])
     return surely, surely if exact else surely + histogram.counts[at], sum(histogram.counts)
+
+
+def blur(rule: Rule, memory: Shares) -> str:
+    """Why a latency cannot be shown to hold with these buckets, however long one waits; empty: it can.
+
+    Versus stable there has to be a bucket's bound above x and up to (1 + margin) x; else what is slower than one cannot
+    be told from what is slower than the other.
+    """
+    if rule.kind != "latency" or not rule.relative or not sum(memory.stable_counts):
+        return ""
+    at = quantile_bound(memory.bounds, memory.stable_counts, rule.quantile)
+    if at is None:
+        return f"stable's quantile is above the last bucket, {1000 * memory.bounds[-1]:g} ms: add buckets"
+    most = (1 + rule.slower) * at
+    if any(at < bound <= most * (1 + NEAR) for bound in memory.bounds):
+        return ""
+    return f"no bucket's bound is between {1000 * at:g} and {1000 * most:g} ms: use finer buckets, or a larger margin"
 
 
 def quantile_bound(bounds: Sequence[float], counts: Sequence[float], quantile: float) -> float | None:

@@ -9,8 +9,8 @@ from statistics import NormalDist
 
 SPREAD = 0.6
 """Standard deviation of a latency's logarithm where one quantile alone is given: p99 is four times the median."""
-BUCKETS = tuple(round(0.001 * 1.5**step, 7) for step in range(23))
-"""Upper bounds of latency buckets, in seconds: 1 ms to about 7 s."""
+BUCKETS = tuple(round(0.001 * 1.3**step, 7) for step in range(34))
+"""Upper bounds of latency buckets, in seconds: 1 ms to about 6 s."""
 
 
 _QUANTILE = re.compile(r"p\d+$")
