@@ -27,7 +27,7 @@ KUBERNETES = "1.34.0"
 ALL_ON = "monitoring.enabled=true,argoWorkflows.enabled=true,flights.enabled=true"
 PARTS = ("base", "monitoring", "argo-workflows", "flights")
 BUILDS = (
-    *PARTS, "argo-cd/settings", "argo-cd/apps",
+    *PARTS, "pipelines", "argo-cd/settings", "argo-cd/apps",
     "overlays/argo-only", "overlays/kubeflow", "overlays/seldon", "overlays/dev",
 )  # fmt: skip
 WITHOUT_SCHEMA = "ServiceMonitor,PrometheusRule"

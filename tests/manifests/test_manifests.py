@@ -62,8 +62,9 @@ def test_images_are_of_this_version() -> None:
     from tidegate import __version__
 
     text = "".join(path.read_text() for path in MANIFESTS.rglob("*.yaml") if path.parent.name != "crd")
-    images = set(re.findall(r"image: (\S+)", text))
-    assert images == {f"tidegate/operator:{__version__}", f"tidegate/serving:{__version__}"}
+    images = set(re.findall(r"^ *(?:- )?image: (\S+)", text, re.MULTILINE))
+    assert {f"tidegate/{name}:{__version__}" for name in ("operator", "serving", "components")} <= images
+    assert all(re.fullmatch(rf"tidegate/\w+:{re.escape(__version__)}", image) for image in images), images
 
 
 def test_the_example_asks_for_the_model_that_it_serves() -> None:
