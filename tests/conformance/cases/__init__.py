@@ -1,9 +1,19 @@
 """The registry: every construct of the IR as a case."""
 
 from tests.conformance.case import Case
-from tests.conformance.cases import artifacts, conditions, containers, endings, loops, nesting, parameters, settings
+from tests.conformance.cases import (
+    artifacts,
+    conditions,
+    containers,
+    embedded,
+    endings,
+    loops,
+    nesting,
+    parameters,
+    settings,
+)
 
-_MODULES = (parameters, containers, artifacts, nesting, conditions, loops, endings, settings)
+_MODULES = (parameters, containers, artifacts, nesting, conditions, loops, endings, settings, embedded)
 CASES: tuple[Case, ...] = tuple(case for module in _MODULES for case in module.CASES)
 
 

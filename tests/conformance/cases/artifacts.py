@@ -1,6 +1,6 @@
 """Artifacts: types, metadata, folders, lists, importers."""
 
-# ruff: noqa: UP045, PTH103, PTH118, PTH123 - what kfp reads; components import their own
+# ruff: noqa: UP014, UP045, PTH103, PTH118, PTH123 - what kfp reads; components import their own
 
 from typing import NamedTuple, Optional
 

@@ -260,7 +260,7 @@ CASES = (
         ran=4,
         values={"status-of": {"Output": "exit-handler-1 SUCCEEDED"}},
         again=frozenset({"status-of"}),
-        backend="no: loops inside exit handlers are a known gap",
+        backend="a known gap: loops in exit handlers",
     ),
     Case(
         "exit handlers: around a loop that fails",
@@ -270,7 +270,7 @@ CASES = (
         skipped=frozenset({"exit-handler-1/for-loop-3/0/condition-4", "exit-handler-1/for-loop-3/2/condition-4"}),
         ran=5,
         again=None,
-        backend="no: loops inside exit handlers are a known gap",
+        backend="a known gap: loops in exit handlers",
     ),
     Case(
         "exit handlers: around what is skipped",
@@ -340,7 +340,7 @@ CASES = (
         ran=3,
     ),
     Case("retries: until it succeeds", retried, {"Output": "at last"}, ran=1),
-    Case("retries: in a loop", retried_in_a_loop, ran=6, backend="no: retries inside loops are not honoured"),
+    Case("retries: in a loop", retried_in_a_loop, ran=6, backend="a known gap: retries in loops"),
     Case("retries: in vain", retried_in_vain, state="failed", failed={"fail": "always"}, ran=1),
     Case("timeouts: in time", in_time, {"Output": "awake"}, ran=1),
     Case("timeouts: too slow", too_slow, state="failed", failed={"sleep": ""}, ran=1, again=None),
