@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-_TIMEOUT = 10.0
+_TIMEOUT = 30.0
 
 
 @dataclass(slots=True)
