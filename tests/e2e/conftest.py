@@ -11,6 +11,7 @@ import pytest
 
 from tidegate.kube.access import Access, find
 from tidegate.kube.client import ApiError, Kube
+from tidegate.kube.resources import MODEL_ROLLOUTS
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +33,24 @@ def namespace(access: Access) -> Iterator[str]:
             if make:
                 await api.post("/api/v1/namespaces", body)
             else:
+                await let_go(api, name)
                 await api.delete(f"/api/v1/namespaces/{name}")
 
     asyncio.run(made(True))
     yield name
     try:
         asyncio.run(made(False))
+    except ApiError as error:
+        assert error.missing, error
+
+
+async def let_go(api: Kube, namespace: str) -> None:
+    """The operator that would let its ModelRollouts go is deleted with them: nothing may hold the namespace."""
+    try:
+        for item in (await api.get(MODEL_ROLLOUTS.path(namespace)))["items"]:
+            path = MODEL_ROLLOUTS.path(namespace, item["metadata"]["name"])
+            await api.delete(path)
+            if item["metadata"].get("finalizers"):
+                await api.patch(path, "merge", {"metadata": {"finalizers": None}})
     except ApiError as error:
         assert error.missing, error
