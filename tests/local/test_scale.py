@@ -1,16 +1,19 @@
 """What the engine does grows with the number of tasks, and no faster: counted, not timed."""
 
 import asyncio
-import cProfile
 import json
-import pstats
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from kfp import dsl
 
+import tidegate
 from tests.local.playing import compiled
 from tidegate.graph import Graph
 from tidegate.local.driver import Driver
@@ -22,6 +25,7 @@ from tidegate.local.watch import RunView
 from tidegate.store import RunRecord, Store
 
 FEW, MANY = 20, 120
+ENGINE = str(Path(tidegate.__file__).parent)
 SLACK = 1.1
 """Trees grow deeper by a little; twice the cost a task would be 2."""
 
@@ -70,8 +74,8 @@ class Instant:
 @dataclass
 class Costs:
     ended: RunEnded
-    calls: int
-    """Of functions, Python's and C's, by the whole engine."""
+    lines: int
+    """Of the engine's code, executed: each turn of a loop counts."""
     statements: int
     """That SQLite was given."""
     stored: int
@@ -82,7 +86,30 @@ class Costs:
     """Tasks that observers were told of."""
 
     def per(self, tasks: int) -> dict[str, float]:
-        return {name: getattr(self, name) / tasks for name in ("calls", "statements", "stored", "kept", "changes")}
+        return {name: getattr(self, name) / tasks for name in ("lines", "statements", "stored", "kept", "changes")}
+
+
+@contextmanager
+def counting() -> Iterator[Counter[str]]:
+    lines: Counter[str] = Counter()
+
+    def entered(frame: FrameType, event: str, _):  # type: ignore[no-untyped-def]
+        file = frame.f_code.co_filename
+        if not file.startswith(ENGINE):
+            return None
+
+        def line(_frame: FrameType, event: str, _):  # type: ignore[no-untyped-def]
+            lines[file] += event == "line"
+            return line
+
+        return line
+
+    before = sys.gettrace()
+    sys.settrace(entered)
+    try:
+        yield lines
+    finally:
+        sys.settrace(before)
 
 
 def costs(graph: Graph, parameters: dict[str, object], folder: Path) -> Costs:
@@ -103,15 +130,13 @@ def costs(graph: Graph, parameters: dict[str, object], folder: Path) -> Costs:
             told.update(task.path for task in changed)
 
         driver = Driver("run", graph, store, Instant(), recorder, Lookup(store, "run"), folder, observer)
-        profile = cProfile.Profile()
-        profile.enable()
-        ended = asyncio.run(driver.drive(RunStarted(0.0, parameters, 2.0, 0)))
-        profile.disable()
+        with counting() as lines:
+            ended = asyncio.run(driver.drive(RunStarted(0.0, parameters, 2.0, 0)))
         store.database._connection.set_trace_callback(None)
         assert driver.state is not None
         return Costs(
             ended,
-            pstats.Stats(profile).total_calls,  # type: ignore[attr-defined]
+            lines.total(),
             statements,
             sum(map(len, store.runs.events("run"))),
             len(driver.state.nodes),
