@@ -28,10 +28,10 @@ serve = typer.Typer(
     help="""MLServer processes behind Envoy, kept up until they are stopped. Open Inference Protocol, REST and gRPC on
 one port. `tidegate rollout run` brings the next model live without losing a request.""",
     epilog="""
-tidegate serve flights                       the last pushed version; Ctrl-C stops
+tidegate serve flights                   the last pushed version; Ctrl-C stops
 tidegate serve flights/00002 --port 8080 --detach
-tidegate serve flights --key model.pub       only what is signed with this key
-tidegate serve ./my_model --class MyModel.MyModel    Seldon's Python wrapper
+tidegate serve flights --key model.pub   only what is signed with this key
+tidegate serve ./mine --class Mine.Mine  a class for Seldon's Python wrapper
 tidegate serve status
 tidegate serve stop
 """,
