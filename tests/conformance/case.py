@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import yaml
+
 FILES = "{files}"
 """In a case's parameters: where the engine put the case's `files` (a folder, or the prefix of a URI)."""
 
@@ -28,7 +30,7 @@ class Case:
     name: str
     """Unique; `construct: what about it`."""
     pipeline: Any
-    """A function with kfp's @dsl.pipeline (or a component), or the text of an IR file."""
+    """A function with kfp's @dsl.pipeline (or a component), or one without that gives the text of an IR file."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """All outputs of the pipeline: values of parameters; `Made`, or a tuple of them, for artifacts."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -66,9 +68,18 @@ class Case:
     @functools.cached_property
     def ir(self) -> str:
         """The compiled pipeline, YAML."""
-        if isinstance(self.pipeline, str):
-            return self.pipeline
-        return compiled(self.pipeline)
+        return compiled(self.pipeline) if hasattr(self.pipeline, "pipeline_spec") else str(self.pipeline())
+
+
+def document(pipeline: Any) -> dict[str, Any]:
+    """The IR as it is in YAML's first document, to be changed."""
+    found: dict[str, Any] = next(yaml.load_all(compiled(pipeline), yaml.CSafeLoader))
+    return found
+
+
+def text(*documents: Any) -> str:
+    """Documents as YAML."""
+    return str(yaml.dump_all(documents, Dumper=yaml.CSafeDumper))
 
 
 def compiled(pipeline: Any) -> str:

@@ -1,6 +1,7 @@
 """kfp's own local runner, as the suite drives it: kfp.local's SubprocessRunner, without Docker and without installs.
 
-Its processes are forked from this one, which has kfp imported, so that a task takes a moment and not a second.
+Its processes are forked from this one, which has kfp imported, so that a task takes a moment and not a second; and
+one after the other, since forks and threads do not go together.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +73,29 @@ class KfpLocal:
 @contextlib.contextmanager
 def _forking() -> Iterator[None]:
     from kfp.local import subprocess_task_handler as handler
+    from kfp.local.orchestrator import enhanced_dag_orchestrator as orchestrator
 
     with (
+        mock.patch.object(orchestrator.concurrent.futures, "ThreadPoolExecutor", _Inline),
         mock.patch.object(handler, "run_local_subprocess", _run_forked),
         mock.patch.object(handler, "replace_python_executable", lambda command, _python: command),
     ):
         yield
+
+
+class _Inline(Executor):
+    """Does what it is given at once."""
+
+    def __init__(self, max_workers: int) -> None:
+        """As kfp.local calls a pool; max_workers: for nothing."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 def _run_forked(full_command: list[str], env_vars: dict[str, str] | None = None) -> int:

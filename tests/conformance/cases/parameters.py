@@ -5,10 +5,9 @@
 import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
-import yaml
 from kfp import dsl
 
-from tests.conformance.case import Case, compiled
+from tests.conformance.case import Case, document, text
 from tests.conformance.components import add, component, say, seen
 
 
@@ -202,13 +201,13 @@ def picking(mode: str = "slow") -> str:
     return pick(mode=mode, level=2).output
 
 
-def with_literals(pipeline: Any) -> str:
+def with_literals() -> str:
     """The IR has them; kfp 2.17's decorator does not write them yet."""
-    ir = yaml.safe_load(compiled(pipeline))
+    ir = document(picking)
     declared = ir["components"]["comp-pick"]["inputDefinitions"]["parameters"]
     declared["mode"]["literals"] = ["fast", "slow"]
     declared["level"]["literals"] = [1, 2]
-    return yaml.safe_dump(ir)
+    return text(ir)
 
 
 @component
@@ -303,10 +302,10 @@ CASES = (
         {"Output": "'the default'"},
         ran=1,
     ),
-    Case("literals: one of them", with_literals(picking), {"Output": "slow 2"}, ran=1),
+    Case("literals: one of them", with_literals, {"Output": "slow 2"}, ran=1),
     Case(
         "literals: none of them",
-        with_literals(picking),
+        with_literals,
         {},
         {"mode": "sideways"},
         state="failed",

@@ -3,12 +3,11 @@
 # ruff: noqa: PTH123 - what kfp reads
 
 import json
-from typing import Any
 
 import yaml
 from kfp import dsl, kubernetes
 
-from tests.conformance.case import Case, Made, compiled
+from tests.conformance.case import Case, Made, compiled, document, text
 from tests.conformance.components import add, component, joined, say, total, variable, write
 
 
@@ -48,9 +47,9 @@ def secret_in_a_loop() -> str:
     return joined(values=dsl.Collected(task.output)).output
 
 
-def as_kfp_2_13_names_it(pipeline: Any) -> str:
+def as_kfp_2_13_names_it() -> str:
     """kfp-kubernetes before 2.14 gave inputs of groups the names that they have outside."""
-    first, second = compiled(pipeline).split("\n---\n")
+    first, second = compiled(secret_in_a_loop).split("\n---\n")
     assert "pipelinechannel--loop-item-param-1" in second
     return f"{first}\n---\n{second.replace('pipelinechannel--loop-item', 'loop-item')}"
 
@@ -149,7 +148,7 @@ def vertex_job() -> str:
     """A job as Vertex takes it: JSON, the pipeline inside, values beside it."""
     job = {
         "displayName": "a job",
-        "pipelineSpec": yaml.safe_load(compiled(summed)),
+        "pipelineSpec": document(summed),
         "runtimeConfig": {"parameterValues": {"n": 10}, "gcsOutputDirectory": "gs://bucket/root"},
     }
     return json.dumps(job)
@@ -157,13 +156,13 @@ def vertex_job() -> str:
 
 def two_documents() -> str:
     """Pipeline and platform spec, as kfp-kubernetes writes them."""
-    text = compiled(secret_as_env)
-    assert text.count("\n---\n") == 1
-    return text
+    both = compiled(secret_as_env)
+    assert both.count("\n---\n") == 1
+    return both
 
 
-def as_json(pipeline: Any) -> str:
-    return json.dumps(yaml.safe_load(compiled(pipeline)))
+def as_json() -> str:
+    return json.dumps(document(summed))
 
 
 @dsl.pipeline
@@ -173,7 +172,7 @@ def old(n: int = 2) -> int:
 
 def of_kfp_2_0_beta() -> str:
     """Types as `type: INT`, constants as `constantValue`."""
-    ir = yaml.safe_load(compiled(old))
+    ir = document(old)
     types = {"NUMBER_INTEGER": "INT", "STRING": "STRING"}
     for each in [*ir["components"].values(), ir["root"]]:
         for side in ("inputDefinitions", "outputDefinitions"):
@@ -183,13 +182,13 @@ def of_kfp_2_0_beta() -> str:
         "runtimeValue": {"constantValue": {"intValue": "5"}}
     }
     ir["sdkVersion"] = "kfp-2.0.0-beta.0"
-    return yaml.safe_dump(ir)
+    return text(ir)
 
 
 def manifest() -> str:
     """As `kubectl apply` takes it: a PipelineVersion with both specs inside."""
-    pipeline, platform = yaml.safe_load_all(compiled(secret_as_env))
-    return yaml.safe_dump(
+    pipeline, platform = yaml.load_all(compiled(secret_as_env), yaml.CSafeLoader)
+    return text(
         {
             "apiVersion": "pipelines.kubeflow.org/v2beta1",
             "kind": "PipelineVersion",
@@ -230,7 +229,7 @@ CASES = (
     ),
     Case(
         "IR files: a secret's name as kfp 2.13 has it",
-        as_kfp_2_13_names_it(secret_in_a_loop),
+        as_kfp_2_13_names_it,
         {"Output": "s3cret $x+q"},
         ran=3,
         secrets={**DATABASE, "queue": {"password": "q"}},
@@ -253,11 +252,11 @@ CASES = (
         {"Output": '{"env": {"MODE": "fast"}, "limits": {"cpu": "512", "memory": "9000Gi"}}'},
         ran=1,
     ),
-    Case("IR files: two documents", two_documents(), {"Output": "s3cret $x"}, ran=1, secrets=DATABASE),
-    Case("IR files: a job of Vertex", vertex_job(), {"Output": 23}, ran=4),
-    Case("IR files: a job of Vertex, with values over its own", vertex_job(), {"Output": 5}, {"n": 1}, ran=4),
-    Case("IR files: JSON", as_json(summed), {"Output": 5}, ran=4),
-    Case("IR files: types of kfp 2.0 betas", of_kfp_2_0_beta(), {"Output": 7}, ran=1),
-    Case("IR files: a Kubernetes manifest", manifest(), {"Output": "s3cret $x"}, ran=1, secrets=DATABASE),
+    Case("IR files: two documents", two_documents, {"Output": "s3cret $x"}, ran=1, secrets=DATABASE),
+    Case("IR files: a job of Vertex", vertex_job, {"Output": 23}, ran=4),
+    Case("IR files: a job of Vertex, with values over its own", vertex_job, {"Output": 5}, {"n": 1}, ran=4),
+    Case("IR files: JSON", as_json, {"Output": 5}, ran=4),
+    Case("IR files: types of kfp 2.0 betas", of_kfp_2_0_beta, {"Output": 7}, ran=1),
+    Case("IR files: a Kubernetes manifest", manifest, {"Output": "s3cret $x"}, ran=1, secrets=DATABASE),
     Case("artifacts: an empty file", given_nothing, {"Output": Made("", "system.Dataset", {"length": 0})}, ran=1),
 )
