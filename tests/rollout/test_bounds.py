@@ -20,8 +20,8 @@ ERRORS = {"name": "errors", "errorRate": True, "versusStable": {"margin": 0.02}}
 LATENCY = {"name": "latency", "latency": {"quantile": 0.9}, "versusStable": {"margin": 0.5}}
 REWARD = {"name": "reward", "reward": {}, "versusStable": {"margin": 0.1}}
 DRIFT = {"name": "drift", "predictionDrift": {"output": "y"}, "atMost": 0.1}
-ALPHA = 0.2
-"""Large, so that few rollouts tell whether it is kept."""
+ALPHA = 0.02
+"""Small: a verdict that took a tenth of the evidence would be wrong far more often than that."""
 
 
 def spec(*requirements, decides: str = "both", strategy=STEPS):
