@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from tidegate.serving.payloads import LogSettings, PayloadLog, chosen
@@ -34,8 +35,11 @@ def test_the_sample_follows_from_the_id_and_has_the_size_that_was_asked_for() ->
     assert all(chosen(i, 1.0) for i in ids) and not any(chosen(i, 0.0) for i in ids)
 
 
-def test_the_oldest_files_go_when_there_is_too_much(tmp_path: Path) -> None:
-    log = PayloadLog(LogSettings(tmp_path, most_bytes=80_000), "m", "1", "p")
+def test_the_oldest_files_go_when_there_is_too_much_also_those_of_others(tmp_path: Path) -> None:
+    old = tmp_path / "m-0-000001.jsonl"
+    old.write_text('{"id": "old"}\n')
+    os.utime(old, (1, 1))
+    log = PayloadLog(LogSettings(tmp_path, most_bytes=80_000), "m", "1", "m-1")
     for start in range(0, 2000, 500):  # its queue holds a thousand
         for i in range(start, start + 500):
             log.add(0.0, str(i), {"x": ["y" * 100]}, {})
@@ -44,7 +48,7 @@ def test_the_oldest_files_go_when_there_is_too_much(tmp_path: Path) -> None:
     log.close()
 
     kept = lines(tmp_path)
-    assert sum(p.stat().st_size for p in tmp_path.iterdir()) < 100_000
+    assert sum(p.stat().st_size for p in tmp_path.iterdir()) <= 82_000 and not old.exists()
     assert kept[-1]["id"] == "1999" and len(kept) < 1000 and log.logged == 2000
 
 

@@ -10,6 +10,7 @@ One JSON object a line, in files that are closed when they are full; the oldest 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import queue
 import threading
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_FILES = 8  # a full log is this many files
+_FILES = 8  # a full log is about this many files
 _QUEUE = 1000  # records that wait for the disk; what comes beyond is dropped and counted
 
 
@@ -29,6 +30,7 @@ class LogSettings:
     share: float = 1.0
     """Of requests, in [0, 1]; which ones follows from their ids, so that all replicas and a mirror choose alike."""
     most_bytes: int = 256 * 1024 * 1024
+    """Of the whole folder, whoever writes in it."""
 
 
 def chosen(request_id: str, share: float) -> bool:
@@ -64,7 +66,7 @@ class PayloadLog:
         self._thread.join(10)
 
     def _write(self) -> None:
-        number = 1 + max((int(p.stem.rsplit("-", 1)[1]) for p in self._files()), default=0)
+        number = 1
         while True:
             path = self._settings.folder / f"{self._process}-{number:06d}.jsonl"
             try:
@@ -90,12 +92,19 @@ class PayloadLog:
                 file.flush()
         return True
 
-    def _files(self) -> list[Path]:
-        return sorted(self._settings.folder.glob(f"{self._process}-[0-9]*.jsonl"))
-
     def _make_room(self) -> None:
-        for path in self._files()[: -(_FILES - 1)]:
+        """The oldest go, of processes that are no more as well, until there is room for another file."""
+        found = []
+        for path in self._settings.folder.glob("*.jsonl"):
+            with contextlib.suppress(FileNotFoundError):  # another process makes room, too
+                stat = path.stat()
+                found.append((stat.st_mtime, stat.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self._settings.most_bytes * (1 - 1 / _FILES):
+                break
             path.unlink(missing_ok=True)
+            total -= size
 
 
 def _plain(value: Any) -> Any:
