@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,7 @@ def up(
         if not detach:
             _watch(place)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one must not leave anything running
         stderr().print("stopping ...")
         _stop(place)
         raise typer.Exit(Exit.INTERRUPTED) from None
