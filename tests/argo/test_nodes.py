@@ -40,6 +40,9 @@ def test_a_failure_is_told_in_the_tasks_own_words(message: str, why: str) -> Non
     assert failure(message) == why
 
 
+RETRIED = {"nodeFlag": {"retried": True}}
+
+
 def node(
     name: str, phase: str, message: str = "", at: str = "1", kind: str = "Pod", **more: object
 ) -> dict[str, object]:
@@ -47,13 +50,14 @@ def node(
 
 
 def test_a_dag_failed_for_what_failed_in_it_first() -> None:
-    found = [
-        node("wf.group", "Failed", kind="DAG"),
-        node("wf.group.late", "Failed", "main: Error (exit code 1): second", "2"),
-        node("wf.group.early", "Failed", "main: Error (exit code 1): first", "1"),
-        node("wf.group.early(0)", "Failed", "main: Error (exit code 1): tried", "0", nodeFlag={"retried": True}),
-        node("wf.other", "Failed", "main: Error (exit code 1): elsewhere", "0"),
-    ]
+    found = {
+        "0": node("wf.group", "Failed", kind="DAG"),
+        "1": node("wf.group.late", "Failed", "main: Error (exit code 1): second", "2"),
+        "2": node("wf.group.early", "Failed", "No more retries left", "1", "Retry", children=["3", "4"]),
+        "3": node("wf.group.early(0)", "Failed", "main: Error (exit code 1): tried", "0", **RETRIED, startedAt="0"),
+        "4": node("wf.group.early(1)", "Failed", "main: Error (exit code 1): first", "1", **RETRIED, startedAt="1"),
+        "5": node("wf.other", "Failed", "main: Error (exit code 1): elsewhere", "0"),
+    }
 
     assert failure_of(found, "wf.group") == "group/early: first"
     assert failure_of(found, "wf.other") == "elsewhere"

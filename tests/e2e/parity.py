@@ -14,6 +14,7 @@ from tidegate.argo import nodes, runner, wire
 from tidegate.argo.compiling import compile, workflow
 from tidegate.argo.options import Options
 from tidegate.graph.build import build
+from tidegate.graph.model import Dag, Graph
 from tidegate.spec import SpecError, check_parameters, load
 
 _DONE = ("Succeeded", "Failed", "Error")
@@ -24,6 +25,7 @@ _SECONDS = float(os.environ.get("TIDEGATE_E2E_SECONDS", "900"))
 @dataclass(frozen=True)
 class Compiled:
     case: Case
+    graph: Graph
     documents: list[dict[str, Any]]
     run: dict[str, Any]
 
@@ -57,7 +59,7 @@ class Argo:
             self.refused[case.name] = str(error)
             return None
         run = workflow(documents[-1], values, graph)
-        return Compiled(case, documents, run)
+        return Compiled(case, graph, documents, run)
 
     def bring(self, case: Case) -> None:
         """What must be there before the case runs."""
@@ -96,13 +98,13 @@ class Argo:
                 if name in going and said.get("status", {}).get("phase") in _DONE:
                     each = going.pop(name)
                     try:
-                        found[each.case.name] = self.outcome(said)
+                        found[each.case.name] = self.outcome(each, said)
                     except Exception as error:  # of this case alone
                         found[each.case.name] = Outcome(f"not readable: {error!r:.500}", {})
                     ended(each.case, found[each.case.name])
         return found
 
-    def outcome(self, said: Mapping[str, Any]) -> Outcome:
+    def outcome(self, compiled: Compiled, said: Mapping[str, Any]) -> Outcome:
         states: dict[str, str] = {}
         errors: dict[str, str] = {}
         values: dict[str, dict[str, Any]] = {}
@@ -110,7 +112,7 @@ class Argo:
         for node in said["status"].get("nodes", {}).values():
             path = nodes.path_of(node["name"])
             if not path:
-                outputs = self._outputs(node) if node["phase"] == "Succeeded" else {}
+                outputs = self._outputs(node) if node["phase"] == "Succeeded" else self._left(compiled, said)
                 continue
             if node["type"] not in ("Pod", "Retry", "Skipped") or node.get("nodeFlag", {}).get("retried"):
                 continue
@@ -118,7 +120,7 @@ class Argo:
                 continue
             states[path] = _state(node)
             if states[path] == "failed":
-                errors[path] = nodes.failure(node.get("message", ""))
+                errors[path] = nodes.reason(node, said["status"]["nodes"])
             if states[path] in ("succeeded", "cached"):
                 values[path] = {name: value for name, value in _values(node).items() if not _describes_artifacts(value)}
         state = "succeeded" if said["status"]["phase"] == "Succeeded" else "failed"
@@ -126,6 +128,19 @@ class Argo:
 
     def _outputs(self, node: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self._brought(value) for name, value in _values(node).items()}
+
+    def _left(self, compiled: Compiled, said: Mapping[str, Any]) -> dict[str, Any]:
+        """The outputs of a pipeline that failed: Argo gives it none, and its tasks have theirs."""
+        by_path = {nodes.path_of(node["name"]): node for node in said["status"]["nodes"].values()}
+        dag = compiled.graph.root.body
+        assert isinstance(dag, Dag)
+        found = {}
+        for name, sources in (*dag.parameters.items(), *dag.artifacts.items()):
+            for source in sources:
+                made = _values(by_path.get(source.task, {}))
+                if source.output in made and name not in found:
+                    found[name] = self._brought(made[source.output])
+        return found
 
     def _brought(self, value: Any) -> Any:
         """Artifacts with their content, all else as it is."""

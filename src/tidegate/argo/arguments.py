@@ -8,7 +8,8 @@ from typing import Any
 
 from tidegate.argo import expressions, placeholders, wire
 from tidegate.argo.expressions import Inexpressible
-from tidegate.graph.model import Binding, Component, Constant, Dag, FinalStatus, FromInput, FromTask, Task
+from tidegate.graph.model import Binding, Component, Constant, Dag, FinalStatus, FromInput, FromTask, Parameter, Task
+from tidegate.graph.work import Container
 
 ROOT_SUFFIX = "-json"
 """What a root DAG's inputs have after the names of the pipeline's parameters: Argo would put those in unread."""
@@ -42,18 +43,31 @@ class Scope:
         return ""
 
 
+def undeclared(task: Task) -> list[str]:
+    """What a step is given beside its component's inputs: what its environment, image and resources quote."""
+    body = task.component.body
+    if not isinstance(body, Container):
+        return []
+    said: list[Any] = [body.image, dict(body.env), [each.name for each in body.env_from]]
+    said += [dict(each) for each in body.quantities.values()]
+    quoted, _ = placeholders.quoted(said)
+    known = {*task.parameters, *task.settings} - {*task.component.parameters}
+    return sorted(quoted & known)
+
+
 def arguments(task: Task, scope: Scope) -> list[dict[str, str]]:
     """The task's arguments, by name; an artifact is the text that describes it. Raises: Inexpressible."""
     lenient = isinstance(task.component.body, Dag)
+    own = undeclared(task)
     found: dict[str, str] = {}
     for name, binding in {**task.parameters, **task.settings}.items():
         declared = task.component.parameters.get(name)
         if lenient:
             if declared is None and not _is_item_source(task, name):
                 continue
-            text = _expressed(binding, task, scope, declared.type if declared else "")
+            text = _expressed(binding, task, scope, declared)
         else:
-            if declared is None and name not in task.settings:
+            if declared is None and name not in own:
                 continue
             text = _recipe(binding, task, scope)
         found[name] = text
@@ -125,8 +139,15 @@ def _embedded(binding: Binding, task: Task, scope: Scope) -> str:
     return _plain(binding, task, scope, False)
 
 
-def _expressed(binding: Binding, task: Task, scope: Scope, declared: str) -> str:
+def _expressed(binding: Binding, task: Task, scope: Scope, parameter: Parameter | None) -> str:
     """For a DAG, whose inputs are values already."""
+    declared = parameter.type if parameter else ""
+    if parameter and parameter.has_default and not isinstance(binding.source, Constant | FinalStatus):
+        text = expressions.as_type(
+            text_of(binding, task, scope), "" if binding.path else scope.type_of(binding), declared
+        )
+        default = expressions.literal(wire.dump(parameter.default))
+        return expressions.tag(f'({text} == "null" ? {default} : {text})')
     if isinstance(binding.source, Constant):
         quoted, names = placeholders.quoted(binding.source.value)
         if not quoted and not names:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.argo import expressions, names, placeholders, wire
-from tidegate.argo.arguments import ROOT_SUFFIX, Scope, arguments, conditions
+from tidegate.argo.arguments import ROOT_SUFFIX, Scope, arguments, conditions, undeclared
 from tidegate.argo.expressions import Inexpressible
 from tidegate.argo.images import Way, way
 from tidegate.argo.leaf import UNSET, leaf, step_of
@@ -71,7 +71,7 @@ class Templates:
     def of(self, task: Task, where: str) -> str:
         """The name of the template that runs the task."""
         settings = json.dumps([task.retry.attempts, task.retry.backoff, task.retry.factor, task.retry.limit,
-                               task.caching, task.cache_key, sorted(task.settings)])  # fmt: skip
+                               task.caching, task.cache_key, undeclared(task)])  # fmt: skip
         known = (id(task.component), settings if not isinstance(task.component.body, Dag) else "")
         if known not in self._of_components:
             self._of_components[known] = self._new(task, where)
@@ -86,7 +86,7 @@ class Templates:
     # ------------------------------------------------------------ steps
     def _leaf(self, task: Task, where: str) -> str:
         component = task.component
-        self._check(component, where)
+        self._check(task, where)
         wanted = names.template(component.name)
         try:
             return self.add(wanted, leaf(task, self.step(wanted, component), self.prefix, self.options))
@@ -94,12 +94,19 @@ class Templates:
             self.problems.append(Problem(where, str(error)))
             return wanted
 
-    def _check(self, component: Component, where: str) -> None:
+    def _check(self, task: Task, where: str) -> None:
+        component = task.component
         given = [*component.parameters, *component.artifacts, *component.output_parameters, *component.output_artifacts]
         self.problems += names.unnamable(where, [], given)
         if isinstance(component.body, Container):
             self.problems += [Problem(where, said) for said in refused(component.body)]
             self.pull_secrets.update(pull_secrets(component.body))
+            if _quotes_workspace(task):
+                self.problems.append(
+                    Problem(
+                        where, "a workspace that tasks share is not made on Argo; mount a claim (kubernetes.mount_pvc)"
+                    )
+                )
             if not component.body.command and way(component.body, self.options) is Way.BESIDE:
                 self.problems.append(
                     Problem(where, "no command: Argo would ask the registry for the image's own; write it out")
@@ -212,6 +219,14 @@ def _tied(tasks: list[dict[str, Any]], dag: Dag, loose: set[str]) -> list[dict[s
             said = {**said, "depends": f"{said['depends']} && {START}.Skipped"}
         found.append(said)
     return found
+
+
+def _quotes_workspace(task: Task) -> bool:
+    body = task.component.body
+    assert isinstance(body, Container)
+    values = [each.source.value for each in task.parameters.values() if isinstance(each.source, Constant)]
+    said = json.dumps([values, list(body.command), list(body.args), dict(body.env)], default=str)
+    return "{{$" + placeholders.WORKSPACE in said
 
 
 def _items(task: Task) -> str:

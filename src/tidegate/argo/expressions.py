@@ -125,11 +125,16 @@ def shown(text: str, type_name: str) -> str:
 
 def item(items: str) -> str:
     """The text of the loop's current item. `items`: the text of the list."""
-    return dumped(f"{value(items)}[int(item)]")
+    return dumped(f"{_list(items)}[int(item)]")
 
 
 def count(items: str) -> str:
-    return f"string(len({value(items)}))"
+    return f"string(len({_list(items)}))"
+
+
+def _list(items: str) -> str:
+    """A list, or a list as JSON in a string, as `graph.values.items_of` has it."""
+    return f'(type({value(items)}) == "string" ? fromJSON({value(items)}) : {value(items)})'
 
 
 def collected(task: str, name: str, artifacts: bool) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tidegate.argo import caching, expressions, images, platform, storage
+from tidegate.argo.arguments import undeclared
 from tidegate.argo.images import Way
 from tidegate.argo.options import Options
 from tidegate.argo.placeholders import expression_of
@@ -39,6 +40,8 @@ def leaf(task: Task, spec_file: str, prefix: str, options: Options) -> dict[str,
     assert not isinstance(body, Dag)
     container = body if isinstance(body, Container) else _importing(options)
     image = images.on_cluster(container.image, options)
+    if "{{" in image:
+        image = expressions.tag(expression_of(image, _types(task)))
     key = f"{prefix}/{{{{workflow.name}}}}/{{{{pod.name}}}}"
     fields, mounts = platform.pod(container, options)
     metadata = fields.pop("metadata", {})
@@ -50,12 +53,12 @@ def leaf(task: Task, spec_file: str, prefix: str, options: Options) -> dict[str,
         **fields,
     }
     if task.caching and options.caching and not isinstance(body, Importer):
-        template["memoize"] = caching.memoize(component, image, task.cache_key, tuple(task.settings), options)
+        template["memoize"] = caching.memoize(component, image, task.cache_key, undeclared(task), options)
     if task.retry.attempts:
         template["retryStrategy"] = _retries(task.retry)
     if user := platform.security(container):
         template["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}, **user}
-    if patch := _patch(component):
+    if patch := _patch(task):
         template["podSpecPatch"] = patch
     inside = isinstance(body, Importer) or images.way(container, options) is Way.INSIDE
     build = _inside if inside else _beside
@@ -69,7 +72,7 @@ def _importing(options: Options) -> Container:
 
 def _inputs(task: Task, options: Options) -> dict[str, Any]:
     component = task.component
-    names = [*component.parameters, *component.artifacts, *task.settings]
+    names = [*component.parameters, *component.artifacts, *undeclared(task)]
     artifacts: list[dict[str, Any]] = []
     if names:
         lines = "".join(f"{name} {{{{inputs.parameters.{name}}}}}\n" for name in names)
@@ -187,25 +190,30 @@ def _env(task: Task, container: Container, options: Options) -> list[dict[str, A
 
 def _from(each: EnvFrom, task: Task) -> dict[str, Any]:
     kind = "secretKeyRef" if each.kind == "secret" else "configMapKeyRef"
-    types = {name: parameter.type for name, parameter in task.component.parameters.items()}
     name = each.name
     if "{{" in name:
-        name = expressions.tag(expression_of(name, types | dict.fromkeys(task.settings, "STRING")))
+        name = expressions.tag(expression_of(name, _types(task)))
     reference = {"name": name, "key": each.key} | ({"optional": True} if each.optional else {})
     return {"name": each.variable, "valueFrom": {kind: reference}}
 
 
-def _patch(component: Component) -> str:
+def _patch(task: Task) -> str:
     """Resources that quote the task's inputs: fields of a template hold quantities, and no expressions."""
-    if not isinstance(component.body, Container):
+    body = task.component.body
+    if not isinstance(body, Container):
         return ""
-    types = {name: each.type for name, each in component.parameters.items()}
+    types = _types(task)
     found = {
         kind: {name: expressions.tag(expression_of(text, types)) for name, text in said.items() if "{{" in text}
-        for kind, said in component.body.quantities.items()
+        for kind, said in body.quantities.items()
     }
     found = {kind: said for kind, said in found.items() if said}
     return json.dumps({"containers": [{"name": "main", "resources": found}]}) if found else ""
+
+
+def _types(task: Task) -> dict[str, str]:
+    """Of the template's inputs; empty where the component declares none."""
+    return dict.fromkeys(undeclared(task), "") | {name: each.type for name, each in task.component.parameters.items()}
 
 
 def _restricted(read_only: bool) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 ITERATION = "iteration"
 START = "START"
@@ -36,3 +38,11 @@ def failure(message: str) -> str:
     if found is None:
         return message
     return found["said"] or _KINDS.get(found["reason"], "") or f"exit status {found['code']}"
+
+
+def reason(node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> str:
+    """Why a node failed; of a task with retries, why its last attempt did. `nodes`: all of the workflow's, by id."""
+    attempts = [nodes[child] for child in node.get("children", ()) if child in nodes] if node["type"] == "Retry" else []
+    tried = [each for each in attempts if each.get("nodeFlag", {}).get("retried")]
+    last = max(tried, key=lambda each: each.get("startedAt") or "", default=node)
+    return failure(last.get("message") or node.get("message", ""))

@@ -46,16 +46,6 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Fusion:
-    """Which steps share a pod."""
-
-    automatic: bool = False
-    """Connected light steps of one image."""
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Name -> tasks of the pipeline's top level."""
-
-
-@dataclass(frozen=True, slots=True)
 class Options:
     name: str = ""
     """Of the WorkflowTemplate; empty: the pipeline's."""
@@ -92,4 +82,3 @@ class Options:
     """Seconds of a whole workflow; 0: none."""
     pods: Pods = field(default_factory=Pods)
     schedule: Schedule | None = None
-    fusion: Fusion = field(default_factory=Fusion)

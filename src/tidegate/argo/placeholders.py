@@ -11,6 +11,7 @@ from tidegate.argo.expressions import Inexpressible
 
 _PLACEHOLDER = re.compile(r"\{\{\$([^{}]*)\}\}")
 _INPUT = re.compile(r"""\.inputs\.parameters\[(''|'|\\?")(?P<name>.*?)\1\]""")
+WORKSPACE = ".workspace_path"
 _NAMES = {
     ".pipeline_job_name": "workflow.name",
     ".pipeline_job_resource_name": "workflow.name",
@@ -28,7 +29,7 @@ def quoted(value: Any) -> tuple[set[str], bool]:
             found = _INPUT.fullmatch(match[1])
             if found:
                 inputs.add(found["name"])
-            names = names or match[1].startswith(".pipeline_")
+            names = names or match[1].startswith((".pipeline_", WORKSPACE))
     elif isinstance(value, list | dict):
         for each in [*value, *value.values()] if isinstance(value, dict) else value:
             inner, named = quoted(each)

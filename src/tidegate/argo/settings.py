@@ -14,9 +14,6 @@ requests = { cpu = "100m", memory = "256Mi" }
 
 [tool.tidegate.argo.schedule]
 cron = "0 3 * * *"
-
-[tool.tidegate.argo.fusion]
-groups = { prepare = ["statistics-gen", "schema-gen"] }
 """
 
 from __future__ import annotations
@@ -26,11 +23,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tidegate.argo.options import Fusion, Options, Pods, Schedule
+from tidegate.argo.options import Options, Pods, Schedule
 from tidegate.argo.storage import KEY_FIELDS
 from tidegate.local.settings import SettingsError, find
 
-_INNER = {"pods": Pods, "schedule": Schedule, "fusion": Fusion}
+_INNER = {"pods": Pods, "schedule": Schedule}
 _ALLOWED = {
     "storage": tuple(KEY_FIELDS),
     "artifact_gc": ("Never", "OnWorkflowDeletion", "OnWorkflowCompletion"),
@@ -86,9 +83,8 @@ def _value(value: Any, annotation: str, where: str) -> Any:
         raise SettingsError(f"{where}: expected a list, found {value!r}")
     if annotation.startswith("Mapping["):
         texts = annotation == "Mapping[str, str]"
-        lists = annotation == "Mapping[str, tuple[str, ...]]"
         if isinstance(value, Mapping) and (not texts or all(isinstance(each, str) for each in value.values())):
-            return {key: tuple(each) for key, each in value.items()} if lists else dict(value)
+            return dict(value)
         raise SettingsError(f"{where}: expected a table of texts, found {value!r}")
     kind = {"bool": bool, "int": int, "str": str}[annotation]
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

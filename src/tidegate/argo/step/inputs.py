@@ -66,7 +66,9 @@ def work_of(component: Component, given: Mapping[str, str], names: Mapping[str, 
             said = wire.load(given.get(name, ""))
             raise _missing(name, said if isinstance(said, wire.Missing) else wire.Missing())
     task = Task(names["pipeline_task_name"], component)
-    return tasks.work(task.name, task, parameters, artifacts, names, {})
+    others = {name: _value(name, text, names) for name, text in given.items() if name not in {*parameters, *artifacts}}
+    settings = {name: value for name, value in others.items() if not isinstance(value, wire.Missing)}
+    return tasks.work(task.name, task, parameters, artifacts, names, settings)
 
 
 def _value(name: str, text: str, names: Mapping[str, str]) -> Any:

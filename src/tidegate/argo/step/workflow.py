@@ -12,7 +12,7 @@ import json
 import os
 import ssl
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _SECONDS = 10
 
 
-def failure_of(found: Iterable[Mapping[str, Any]], name: str) -> str:
-    """Why the node of that name failed; of a DAG, what failed in it first, with its path. Pure."""
+def failure_of(found: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    """Why the node of that name failed; of a DAG, what failed in it first, with its path. `found`: by id. Pure."""
     inside = [
         each
-        for each in found
+        for each in found.values()
         if each.get("phase") in ("Failed", "Error")
         and each.get("message")
         and (each["name"] == name or each["name"].startswith((f"{name}.", f"{name}(")))
@@ -36,7 +36,7 @@ def failure_of(found: Iterable[Mapping[str, Any]], name: str) -> str:
     if not inside:
         return ""
     first = min(inside, key=lambda each: (each.get("finishedAt") or "", each["name"]))
-    why = nodes.failure(first["message"])
+    why = nodes.reason(first, found)
     return why if first["name"] == name else f"{nodes.path_of(first['name'])}: {why}"
 
 
@@ -49,7 +49,7 @@ def failure(task: str) -> str:
         return ""
 
 
-def _nodes() -> list[Mapping[str, Any]]:
+def _nodes() -> dict[str, Mapping[str, Any]]:
     """The workflow's nodes, as Kubernetes has them now."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     namespace = (_ACCOUNT / "namespace").read_text()
@@ -62,4 +62,4 @@ def _nodes() -> list[Mapping[str, Any]]:
         status = json.load(answer)["status"]
     if packed := status.get("compressedNodes"):
         status["nodes"] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    return list(status.get("nodes", {}).values())
+    return dict(status.get("nodes", {}))
