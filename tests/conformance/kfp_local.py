@@ -54,6 +54,7 @@ class KfpLocal:
         for path, text in case.files.items():
             (files / path).parent.mkdir(parents=True, exist_ok=True)
             (files / path).write_text(text)
+        (self.folder / "workspace").mkdir(exist_ok=True)
         local.init(
             local.SubprocessRunner(use_venv=False),
             pipeline_root=str(self.folder / "outputs"),

@@ -156,7 +156,7 @@ def retried_in_a_loop():
 @dsl.pipeline
 def retried_in_vain():
     fail(message="always").set_retry(
-        num_retries=2, backoff_duration="1s", backoff_factor=1.0, backoff_max_duration="1s"
+        num_retries=1, backoff_duration="1s", backoff_factor=1.0, backoff_max_duration="1s"
     )
 
 
