@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
+from pydantic import BaseModel
 
 from tests.rollout.playing import ERRORS
 from tidegate.rollout.documents import PlanError, checked, read
+from tidegate.rollout.plan import RolloutPlan
 
 GOOD = {"model": {"uri": "m"}, "requirements": [ERRORS]}
 
@@ -91,3 +96,21 @@ def test_what_is_no_plan(text, said):
         read(text, "p.yaml")
     assert said in str(error.value)
     assert str(error.value).startswith("p.yaml")
+
+
+def test_every_field_is_in_the_docs():
+    text = (Path(__file__).parents[2] / "docs" / "rollouts.md").read_text(encoding="utf-8")
+
+    def named(model: type[BaseModel], path: str) -> list[str]:
+        found = []
+        for each in model.model_fields.values():
+            here = f"{path}.{each.alias}" if path else str(each.alias)
+            found += [here, *(name for inner in models(each.annotation) for name in named(inner, here))]
+        return found
+
+    def models(annotation: object) -> list[type[BaseModel]]:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return [annotation]
+        return [model for each in get_args(annotation) for model in models(each)]
+
+    assert [name for name in named(RolloutPlan, "") if f"`{name}`" not in text] == []

@@ -127,6 +127,16 @@ def test_a_process_that_is_new_brings_only_what_it_counts_from_then_on():
     assert total == {(STABLE, "errors", ""): Tally(1, 0)}
 
 
+def test_processes_that_came_and_went_are_forgotten_in_the_end():
+    ledger, total = {}, 0.0
+    for turn in range(500):
+        pods = [f"p{turn // 5}", "steady"]
+        ledger, gained = read(ledger, [of(STABLE, 10.0 * turn, turn, pod) for pod in pods], "", False)
+        total += sum(value.total for value in gained.values())
+    assert len(ledger) <= 40
+    assert total == 499 * 10 + 400 * 10  # the steady one always, each of the others but for its first reading
+
+
 def test_slices_are_kept_apart():
     total = read_all([of(STABLE, 5, 1), of(STABLE, 1, 1, slice="header:a=b")], [of(STABLE, 9, 2, slice="header:a=b")])
     assert total == {(STABLE, "errors", "header:a=b"): Tally(8, 0)}

@@ -17,6 +17,8 @@ from tidegate.rollout.observation import CANARY, STABLE, Categories, Gauge, Hist
 
 MOST = 1e15
 """No process has counted more: such a figure (and one that is no number) is none."""
+SPARE = 32
+"""Series that are remembered beyond twice those that were just read."""
 PATIENCE = 30.0
 """Seconds that one role's counts wait for the other's: rates of different times are not compared."""
 
@@ -71,7 +73,8 @@ def read(
     """
     known = dict(ledger)
     gained: dict[Place, Value] = {}
-    for each in series:
+    count = 0
+    for count, each in enumerate(series, 1):
         if each.role not in (STABLE, CANARY) or not isfinite(each.at):
             continue
         if not _sound(each.value) or not _meant(each, version):
@@ -87,6 +90,9 @@ def read(
         place = (each.role, each.measure, each.slice)
         before = gained.get(place)
         gained[place] = increment if before is None else added(before, increment)
+    if count and len(known) > 2 * count + SPARE:  # processes that came and went: the state must not grow for ever
+        newest = set(sorted(known, key=lambda key: known[key].at)[-(2 * count + SPARE) :])
+        known = {key: last for key, last in known.items() if key in newest}
     return known, gained
 
 

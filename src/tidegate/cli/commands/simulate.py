@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tidegate.cli import options
 from tidegate.cli.failures import CommandError
 from tidegate.cli.output import Format, emit
+from tidegate.cli.serving import read_plan
 from tidegate.cli.terminal import stderr, stdout
-
-if TYPE_CHECKING:
-    from tidegate.rollout.documents import Document
 
 EPILOG = """
 tidegate rollout simulate plan.yaml --stable error=0.01 --canary error=0.02
@@ -65,32 +63,19 @@ def simulate(
 
     if to is not None and to.suffix not in (".svg", ".html"):
         raise CommandError(f"{to} is neither .svg nor .html", expected="--to FILE.svg or FILE.html")
-    document = _read(plan)
+    spec = read_plan(plan)[1]
     try:
         models = truth(stable), truth(f"{stable},{canary}")
     except TruthError as error:
         raise CommandError(str(error), fix="for example --stable error=0.01,p50=0.02,p99=0.08") from None
     traffic = Traffic(rate, interval, burst, swing, period)
     with view.progress(stderr(), runs, quiet=output.for_machines) as step:
-        ran = [step(each) for each in simulated(document.plan, *models, traffic, runs, seed, horizon)]
+        ran = [step(each) for each in simulated(spec, *models, traffic, runs, seed, horizon)]
     if to is not None:
         try:
-            to.write_text(view.picture(document.plan, ran, html=to.suffix == ".html"), encoding="utf-8")
+            to.write_text(view.picture(spec, ran, html=to.suffix == ".html"), encoding="utf-8")
         except OSError as error:
             raise CommandError(f"{to} cannot be written: {error.strerror}") from None
-    emit(output, lambda: view.data(document.plan, ran, seed), lambda screen, _: view.told(document.plan, ran, screen))
+    emit(output, lambda: view.data(spec, ran, seed), lambda screen, _: view.told(spec, ran, screen))
     if to is not None and not output.for_machines:
         stdout().print(f"plot: {to}")
-
-
-def _read(path: Path) -> Document:
-    from tidegate.rollout.documents import PlanError, read
-
-    try:
-        return read(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}", expected="a ModelRollout in YAML") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{path} is not text", expected="a ModelRollout in YAML") from None
-    except PlanError as error:
-        raise CommandError(str(error)) from None
