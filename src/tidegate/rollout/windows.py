@@ -7,7 +7,7 @@ sets a new base and counts nothing: what was counted between two readings may be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from operator import add, sub
@@ -64,7 +64,7 @@ class Window:
 
 
 def read(
-    ledger: Mapping[SeriesKey, Last], series: Iterable[Series], version: str, stepped: bool
+    ledger: Mapping[SeriesKey, Last], series: Sequence[Series], version: str, stepped: bool
 ) -> tuple[dict[SeriesKey, Last], dict[Place, Value]]:
     """The new ledger, and what was newly counted by (role, measure, slice).
 
@@ -73,8 +73,7 @@ def read(
     """
     known = dict(ledger)
     gained: dict[Place, Value] = {}
-    count = 0
-    for count, each in enumerate(series, 1):
+    for each in series:
         if each.role not in (STABLE, CANARY) or not isfinite(each.at):
             continue
         if not _sound(each.value) or not _meant(each, version):
@@ -90,8 +89,9 @@ def read(
         place = (each.role, each.measure, each.slice)
         before = gained.get(place)
         gained[place] = increment if before is None else added(before, increment)
-    if count and len(known) > 2 * count + SPARE:  # processes that came and went: the state must not grow for ever
-        newest = set(sorted(known, key=lambda key: known[key].at)[-(2 * count + SPARE) :])
+    most = 2 * len(series) + SPARE
+    if series and len(known) > most:  # processes that came and went: the state must not grow for ever
+        newest = set(sorted(known, key=lambda key: known[key].at)[-most:])
         known = {key: last for key, last in known.items() if key in newest}
     return known, gained
 
