@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -76,6 +77,7 @@ def measure(port: int, path: str, bodies: Sequence[bytes]) -> dict[str, Measured
     found = {}
     for name, steps in [*((f"{rate}/s", [(rate, SECONDS)]) for rate in RATES), ("burst 100 to 1000/s", list(BURST))]:
         found[name] = Measured.of(send(port, requests, steps))
+        print(f"  {path} {name}: {found[name]}", file=sys.stderr, flush=True)
         time.sleep(2)
     return found
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 class seldon_model:  # noqa: N801 - Seldon's wrapper wants the module's name
     """Rows of raw features, by name -> probability."""
 
-    def __init__(self) -> None:
+    def load(self) -> None:
+        """In gunicorn's worker: what TensorFlow loads before the fork hangs after it."""
         self._model = tf.saved_model.load(str(Path(os.environ["FLIGHTS_MODEL"]) / "Format-Serving"))
         self._call = self._model.signatures["serving_default"]
 
