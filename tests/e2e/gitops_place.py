@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 from dulwich import porcelain
+from dulwich.client import get_transport_and_path
 from dulwich.repo import Repo
 
 from tidegate.kube.client import Api, ApiError, Json
@@ -88,9 +89,6 @@ class Checkout:
 
     def pull(self) -> list[str]:
         """The first lines of the commits, newest first."""
-        porcelain.fetch(self.repo, self.url, outstream=_Nowhere(), errstream=_Nowhere(), quiet=True)
-        from dulwich.client import get_transport_and_path
-
         client, path = get_transport_and_path(self.url)
         head = client.fetch(path, self.repo).refs[b"refs/heads/main"]
         assert head is not None
@@ -101,6 +99,9 @@ class Checkout:
 
     def text(self, name: str) -> str:
         return (self.folder / name).read_text()
+
+    def close(self) -> None:
+        self.repo.close()
 
 
 class _Nowhere:

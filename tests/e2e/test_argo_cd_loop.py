@@ -98,6 +98,7 @@ def test_a_commit_asks_for_a_model_and_a_commit_says_what_came_of_it(
                     await place.until(api, name, "healthy", place.healthy)
                     told = await story(api, checkout, namespace, name)
                 finally:
+                    checkout.close()
                     await api.delete(f"{place.APPLICATIONS}/{name}")
                     await gone(api, namespace)
                 return told | {"lost": dict(gateway.lost)}
