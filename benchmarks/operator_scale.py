@@ -38,7 +38,7 @@ from tidegate.rollout.state import Phase
 
 PORT = 18080
 AT_ONCE = 24
-QUIET_SECONDS = 20
+QUIET_SECONDS = 60
 SPEC: dict[str, Any] = {
     "model": {"uri": "s3://models/flights/2", "digest": "sha256:" + "0" * 64, "version": "2"},
     "target": {"seldonDeployment": {"name": "flights"}},

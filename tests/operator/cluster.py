@@ -9,8 +9,9 @@ from tests.seldon.place import NAMESPACE, NEW, Place
 from tidegate.kube.client import Json
 from tidegate.kube.resources import MODEL_ROLLOUTS
 from tidegate.operator.queue import Key
-from tidegate.operator.reconcile import Pace, Reconciler
+from tidegate.operator.reconcile import Reconciler
 from tidegate.operator.recording import Recorder
+from tidegate.operator.remembering import Pace
 from tidegate.operator.telling import Telling
 from tidegate.rollout.observation import Series, Tally
 from tidegate.rollout.plan import RolloutPlan
@@ -166,10 +167,10 @@ class Cluster:
 
 
 class KillingApi:
-    """Passes requests on, and kills the operator before or after the n-th write."""
+    """Passes requests on, and kills the operator before the n-th write, which is after the one before."""
 
-    def __init__(self, api: Any, at: int, before: bool) -> None:
-        self._api, self._left, self._before = api, at, before
+    def __init__(self, api: Any, at: int) -> None:
+        self._api, self._left = api, at
 
     def __getattr__(self, name: str) -> Any:
         wrapped = getattr(self._api, name)
@@ -178,11 +179,8 @@ class KillingApi:
 
         async def write(*args: Any) -> Any:
             self._left -= 1
-            if self._left == 0 and self._before:
-                raise Killed
-            answer = await wrapped(*args)
             if self._left == 0:
                 raise Killed
-            return answer
+            return await wrapped(*args)
 
         return write

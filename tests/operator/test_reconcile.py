@@ -12,7 +12,7 @@ from tests.operator.cluster import KEY, PATH, Cluster, KillingApi
 from tests.seldon.place import NEW, OLD
 from tidegate.kube.client import ApiError
 from tidegate.operator.reading import FINALIZER, at_rest
-from tidegate.operator.reconcile import Pace
+from tidegate.operator.remembering import Pace
 from tidegate.operator.rights import WORK
 from tidegate.rollout.actions import Record
 from tidegate.rollout.plan import RolloutPlan
@@ -144,15 +144,14 @@ def test_another_model_in_mid_rollout_goes_back_first_and_is_then_tried() -> Non
 
 
 # ------------------------------------------------------------ kill -9
-@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("story", [good, bad], ids=["good", "bad"])
-def test_killed_at_any_write_it_ends_the_same(story: Callable[[Cluster], Awaitable[None]], before: bool) -> None:
+def test_killed_at_any_write_it_ends_the_same(story: Callable[[Cluster], Awaitable[None]]) -> None:
     whole = played(story)
     ends = (live(whole), whole.phase)
     reached = 0
     for at in range(1, 60):
         cluster = Cluster()
-        killing: Any = KillingApi(cluster.api, at, before)
+        killing: Any = KillingApi(cluster.api, at)
         cluster.operator._api = killing
         played(story, cluster)
         if not cluster.kills:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tidegate.kube.client import Api, ApiError, Json
 from tidegate.kube.resources import MODEL_ROLLOUTS
@@ -17,12 +17,13 @@ from tidegate.operator.measuring import Measuring
 from tidegate.operator.queue import Key
 from tidegate.operator.reading import Rollout, read
 from tidegate.operator.recording import Recorder
+from tidegate.operator.remembering import Pace, Remembered, foreign_news, intent
 from tidegate.operator.status import invalid, settled, status, timestamp
 from tidegate.operator.telling import Telling
 from tidegate.rollout.actions import Action, Drop, Record, Wait
 from tidegate.rollout.advance import advance, start
 from tidegate.rollout.conduct import observe
-from tidegate.rollout.observation import STABLE, Routing
+from tidegate.rollout.observation import STABLE
 from tidegate.rollout.plan import RolloutPlan
 from tidegate.rollout.ports import PortError
 from tidegate.rollout.state import Phase, State
@@ -31,33 +32,6 @@ from tidegate.seldon.router import MissingError, SeldonRouter
 _LOG = logging.getLogger(__name__)
 SOON = 1.0
 """Seconds until the next look after something was changed: Seldon puts a weight in force in a tenth of one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """In seconds."""
-
-    interval: float = 5.0
-    """Between two looks at a rollout under way."""
-    keep: float = 15.0
-    """A state in which nothing was decided is written at least so often; what was counted since the last time is
-    counted again from the processes' own counters.
-    """
-    most_backoff: float = 60.0
-
-
-@dataclass(slots=True)
-class Remembered:
-    """What a turn leaves for the next one of the same process. All of it may be lost."""
-
-    uid: str
-    written: float
-    """The clock of the state that was written last; another one in the object: somebody else wrote."""
-    at: float
-    state: State
-    recorded: str = ""
-    unrecorded: str = ""
-    failures: int = 0
 
 
 class Reconciler:
@@ -138,7 +112,7 @@ class Reconciler:
         if after.phase.final:
             # Nothing will be counted any more: small objects make small lists.
             after = replace(after, ledger={}, pending=())
-        made = decisions(plan, before, after) + _foreign(rollout, seen.routing)
+        made = decisions(plan, before, after) + foreign_news(rollout, seen.routing)
         waiting = action.reason if isinstance(action, Wait) else ""
         said = status(rollout, plan, after, seen.routing, now, waiting)
         await self._tell(rollout, made, f"{before.clock}")
@@ -305,20 +279,3 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._memory.pop(key, None)
         self._failures.pop(key, None)
-
-
-def intent(state: State | None) -> tuple[object, ...]:
-    """What a state asks of the world: when this is written, all that follows from it may be done."""
-    if state is None:
-        return ()
-    return (state.uri, state.phase, state.outcome, state.weight, state.mirror, state.emergency, state.paused)
-
-
-def _foreign(rollout: Rollout, routing: Routing) -> list[Decision]:
-    """Told when it is found, and when it is over."""
-    before: dict[str, str] = next((c for c in rollout.status.get("conditions") or [] if c["type"] == "Foreign"), {})
-    if routing.foreign and routing.foreign != before.get("message"):
-        return [Decision("ForeignChange", f"held: {routing.foreign}", warning=True)]
-    if not routing.foreign and before.get("status") == "True":
-        return [Decision("ForeignChangeOver", "goes on: what somebody else changed is as the rollout left it")]
-    return []

@@ -21,8 +21,9 @@ from tidegate.operator.health import STUCK_SECONDS, serve
 from tidegate.operator.lease import Leader, LostError, Timing
 from tidegate.operator.measuring import Gateway, Measuring
 from tidegate.operator.queue import Key, Queue
-from tidegate.operator.reconcile import Pace, Reconciler
+from tidegate.operator.reconcile import Reconciler
 from tidegate.operator.recording import Recorder
+from tidegate.operator.remembering import Pace
 from tidegate.operator.telling import Telling
 from tidegate.operator.watch import Watch
 from tidegate.prometheus.scraping import Scraper
