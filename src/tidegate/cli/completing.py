@@ -23,6 +23,6 @@ def tasks(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
         from tidegate.cli.references import find_run, open_store
 
         with open_store(ctx.params.get("store"), make=False) as store:
-            record = find_run(store, ctx.params["run"])
+            record = find_run(store, ctx.params["run"], as_stored=True)
             return [(t.path, t.state) for t in record.tasks if t.path.startswith(incomplete)]
     return []

@@ -42,9 +42,9 @@ def open_store(folder: Path | None, make: bool = True) -> Store:
     return Store(place)
 
 
-def find_run(store: Store, reference: str) -> RunRecord:
+def find_run(store: Store, reference: str, as_stored: bool = False) -> RunRecord:
     """The run that is meant, with its tasks: `latest`, `latest~1` (one before), `latest:flights`, a pipeline's name,
-    or a unique part of an id. A run that goes on on a cluster is brought up to date.
+    or a unique part of an id. A run that goes on on a cluster is brought up to date, unless `as_stored`.
 
     Raises: CommandError that offers what is near.
     """
@@ -70,7 +70,7 @@ def find_run(store: Store, reference: str) -> RunRecord:
     except StoreError as error:
         ids = [record.id for record in store.runs.listing(limit=200)]
         raise CommandError(str(error), fix=near(reference, ids) or "`tidegate runs` lists them") from error
-    return fresh(store, found)
+    return found if as_stored else fresh(store, found)
 
 
 def find_task(run: RunRecord, reference: str) -> TaskRecord:
