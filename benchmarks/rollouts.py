@@ -1,6 +1,6 @@
 """Simulated rollouts: how often verdicts are wrong, and how fast a bad model is gone, next to fixed thresholds.
 
-python -m benchmarks.rollouts                   10,000 rollouts of each scenario, about 20 minutes on one core
+python -m benchmarks.rollouts                   10,000 rollouts of each scenario, half an hour on one core (--jobs 2: half of it)
 python -m benchmarks.rollouts --runs 500 --jobs 2 equal slow
 """
 
