@@ -1,6 +1,6 @@
 """Simulated rollouts: how often verdicts are wrong, and how fast a bad model is gone, next to fixed thresholds.
 
-python -m benchmarks.rollouts                   10,000 rollouts of each scenario, half an hour on one core (--jobs 2: half of it)
+python -m benchmarks.rollouts --jobs 2          10,000 rollouts of each scenario: about an hour of CPU time
 python -m benchmarks.rollouts --runs 500 --jobs 2 equal slow
 """
 
