@@ -174,7 +174,7 @@ TREES = st.recursive(
 ROOTS = st.dictionaries(KEYS, TREES, min_size=1, max_size=4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(ROOTS, min_size=1, max_size=2), st.data(), st.sampled_from([False, None, True]), st.sampled_from([1, 4])
 )
