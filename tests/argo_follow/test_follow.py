@@ -13,7 +13,8 @@ import pytest
 
 from tests.argo_follow import shapes
 from tests.cli.conftest import Tidegate
-from tidegate.argo.follow import cached_keys, observe
+from tidegate.argo.follow import observe
+from tidegate.argo.follow_nodes import cached_keys
 from tidegate.argo.follow_others import run_of
 from tidegate.cluster.observed import ClusterError, Observed
 from tidegate.graph.build import build

@@ -5,22 +5,17 @@ Names, values and states are as docs/argo.md has them ("How a pipeline looks on 
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from tidegate.argo import nodes as names
+from tidegate.argo.follow_nodes import Node, nodes_of, time_of
 from tidegate.argo.records import Outputs, inputs_of, outputs_of, repository, stored
-from tidegate.cluster.observed import ClusterError, Observed
+from tidegate.cluster.observed import Observed
 from tidegate.cluster.pods import pod_name
 from tidegate.graph.model import Component, Dag, Graph, Task
 from tidegate.store.records import RunRecord, TaskRecord
-
-Node = Mapping[str, Any]
 
 _STATES = {
     "Pending": "pending",
@@ -53,34 +48,13 @@ def observe(
     state = _run_state(workflow, phase)
     return Observed(
         state=state,
-        ended=_time(status.get("finishedAt")) if state != "running" else None,
+        ended=time_of(status.get("finishedAt")) if state != "running" else None,
         error=_error(str(status.get("message") or ""), records) if state == "failed" else "",
         outputs=reading.pipeline_outputs() if phase in _ENDED else {},
         tasks=records,
         pods=reading.pods,
         notice=reading.notice(),
     )
-
-
-def nodes_of(workflow: Mapping[str, Any]) -> dict[str, Node]:
-    """Id -> node; Argo compresses them where there are many. Raises: ClusterError where they are elsewhere."""
-    status = workflow.get("status") or {}
-    if compressed := status.get("compressedNodes"):
-        found = json.loads(gzip.decompress(base64.b64decode(compressed)))
-    else:
-        found = status.get("nodes") or {}
-    if not found and status.get("offloadNodeStatusVersion"):
-        raise ClusterError(
-            "the workflow is so big that Argo keeps its nodes in a database, which only the Argo server reads: "
-            "split the pipeline, or turn `nodeStatusOffLoad` off"
-        )
-    return {str(id): node for id, node in found.items()}
-
-
-def cached_keys(workflow: Mapping[str, Any]) -> dict[str, str]:
-    """Key -> the ConfigMap that has it, of all nodes that the cache answered."""
-    found = (node.get("memoizationStatus") or {} for node in nodes_of(workflow).values())
-    return {str(each.get("key", "")): str(each.get("cacheName", "")) for each in found if each.get("hit")}
 
 
 @dataclass(slots=True)
@@ -186,7 +160,7 @@ class _Reading:
         parameters, taken = inputs_of(node, component, self.repository)
         if state in ("running", "succeeded", "failed", "waiting", "cancelled") and last.get("type") == "Pod":
             self.pods[path] = pod_name(self.workflow, last)
-        started = _time(node.get("startedAt"))
+        started = time_of(node.get("startedAt"))
         return TaskRecord(
             run=self.run.id,
             path=path,
@@ -196,7 +170,7 @@ class _Reading:
             attempt=max(1, len(attempts)) if place.kind == "task" and state != "skipped" else 0,
             created=started,
             started=None if state in ("pending", "skipped") else started,
-            ended=_time(node.get("finishedAt")) if state not in ("pending", "running", "waiting") else None,
+            ended=time_of(node.get("finishedAt")) if state not in ("pending", "running", "waiting") else None,
             cached_from=self._origin(node) if state == "cached" else "",
             cache_key=str((node.get("memoizationStatus") or {}).get("key", "")),
             error=self._reason(path, node, state, place),
@@ -255,7 +229,7 @@ class _Reading:
         return not any(other.startswith(f"{path}/") for other in self.reasons)
 
     def _ended(self, path: str) -> float:
-        return _time(self.chosen[path].get("finishedAt")) or 0.0
+        return time_of(self.chosen[path].get("finishedAt")) or 0.0
 
     def _stop_groups(self, chosen: Mapping[str, Node]) -> None:
         """What Argo calls failed, of a run that was stopped, was cancelled where nothing in it failed."""
@@ -322,8 +296,3 @@ def _error(message: str, records: tuple[TaskRecord, ...]) -> str:
         return message or "Argo says no more than that it failed"
     first = min(failed, key=lambda task: task.ended or 0.0)
     return f"{first.path}: {first.error}"
-
-
-def _time(text: Any) -> float | None:
-    """Seconds since the epoch."""
-    return datetime.fromisoformat(str(text)).timestamp() if text else None

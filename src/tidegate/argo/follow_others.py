@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.argo import wire
 from tidegate.argo.submit import USER
+from tidegate.store.places import segment
 from tidegate.store.records import RunRecord
 
 MANAGED = "app.kubernetes.io/managed-by=tidegate"
@@ -27,7 +28,7 @@ def run_of(workflow: Mapping[str, Any], context: str) -> RunRecord:
     given = ((workflow.get("spec") or {}).get("arguments") or {}).get("parameters") or ()
     cron = labels.get(_CRON)
     return RunRecord(
-        id=str(meta["name"]),
+        id=segment(str(meta["name"])),  # it names a folder
         pipeline=str(annotations.get("workflows.argoproj.io/title") or labels.get(_PIPELINE) or meta["name"]),
         state="running",
         created=datetime.fromisoformat(str(meta["creationTimestamp"])).timestamp(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.argo import follow
+from tidegate.argo.follow_nodes import cached_keys
 from tidegate.argo.follow_others import MANAGED, run_of
 from tidegate.argo.submit import Submission
 from tidegate.argo.submit_checks import ARGO, problems
@@ -124,7 +125,7 @@ class Argo:
 
     def _find_origins(self, workflow: Mapping[str, Any]) -> None:
         """Which workflows the cache's answers are of: its ConfigMaps know a node's id, `<workflow>-<number>`."""
-        keys = {key: map for key, map in follow.cached_keys(workflow).items() if key not in self._origins}
+        keys = {key: map for key, map in cached_keys(workflow).items() if key not in self._origins}
         for name in sorted(set(keys.values())):
             entries = self._cache(name)
             for key in (key for key, map in keys.items() if map == name):

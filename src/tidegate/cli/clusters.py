@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.cli.terminal import stderr
 from tidegate.cli.where import Engine, Where
+from tidegate.store.places import segment
 from tidegate.store.records import ArtifactRecord, RunRecord, TaskRecord
 from tidegate.store.store import Store
 
@@ -188,7 +189,7 @@ def readable(run: RunRecord) -> RunRecord:
             outputs[name] = found
             if len(found) != 1 or not task.folder or not _worth_reading(found[0]):
                 continue
-            place = Path(task.folder) / "outputs" / Path(name).name
+            place = Path(task.folder) / "outputs" / segment(name)
             try:
                 if not place.exists():
                     cluster_of(run).fetch(run, found[0], place)
