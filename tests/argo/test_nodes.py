@@ -33,6 +33,7 @@ def test_a_nodes_path_is_the_one_of_local_runs(name: str, path: str) -> None:
             "out of memory: the kernel killed the task; raise the limit (set_memory_limit) or give it less data",
         ),
         ("pod deleted", "pod deleted"),
+        ("task 'wf.loop.iteration(0:0).say' errored: no such secret", "no such secret"),
         ("failed to evaluate expression: no JSON (1:9)\n | fromJSON(\"!reads 'x'!\")\n | ..^", "reads 'x'"),
     ],
 )

@@ -8,6 +8,7 @@ from tests.conformance.case import Case
 
 OTHERWISE: Mapping[str, str] = {
     "containerised components: code that the image brings": "not tried: it needs an image of its own",
+    "resources: no quantity": "fails as well, in Kubernetes' words",
     "resources: more than there is": "the pod waits until there is a node for it",
 }
 """Case -> how Argo's answer differs, and why that is right or cannot be helped."""

@@ -1,7 +1,8 @@
 """Argo's memoisation by content: when two steps are the same work, as `graph.keys` has it.
 
 The key is computed before a pod is made, from the texts of the inputs: parameters by value, artifacts by what they
-hold.
+hold. Argo keeps entries in its controller's namespace, for all others: the workflow's own is part of the key, so that
+one cannot answer for another.
 """
 
 from __future__ import annotations
@@ -33,14 +34,13 @@ def memoize(component: Component, image: str, custom: str, settings: Sequence[st
         output_artifacts=component.output_artifacts,
     )
     parts = cache_parts(work, image)
-    if custom:
-        key = f'"{key_of(parts, custom)}"'
-    else:
+    texts: list[str] = []
+    if not custom:
         texts = [expressions.input_of(name) for name in (*component.parameters, *settings)]
         texts += [_identities(name) for name in component.artifacts]
-        static = f'"{key_of(parts)}"'
-        joined = ' + "|" + '.join([static, *texts])
-        key = f"sprig.sha256sum({joined})" if texts else static
+    static = expressions.literal(key_of(parts, custom))
+    joined = ' + "|" + '.join([static, "workflow.namespace", *texts])
+    key = f"sprig.sha256sum({joined})"
     found: dict[str, Any] = {
         "key": expressions.tag(key),
         "cache": {"configMap": {"name": f"{CACHE}-{expressions.tag(f'{key}[0:2]')}"}},

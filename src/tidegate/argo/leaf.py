@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tidegate.argo import caching, expressions, images, platform, storage
@@ -204,11 +203,18 @@ def _patch(task: Task) -> str:
         return ""
     types = _types(task)
     found = {
-        kind: {name: expressions.tag(expression_of(text, types)) for name, text in said.items() if "{{" in text}
+        kind: {name: f"toJson({expression_of(text, types)})" for name, text in said.items() if "{{" in text}
         for kind, said in body.quantities.items()
     }
     found = {kind: said for kind, said in found.items() if said}
-    return json.dumps({"containers": [{"name": "main", "resources": found}]}) if found else ""
+    if not found:
+        return ""
+    # Argo fills the patch in before it is read as JSON: the expressions stand in it bare, and give JSON themselves.
+    kinds = [
+        f'"{kind}": {{' + ", ".join(f'"{name}": {expressions.tag(text)}' for name, text in said.items()) + " }"
+        for kind, said in found.items()
+    ]
+    return '{"containers": [{"name": "main", "resources": {' + ", ".join(kinds) + "}}]}"
 
 
 def _types(task: Task) -> dict[str, str]:

@@ -16,6 +16,7 @@ _MESSAGE = re.compile(
 )
 _OWN = re.compile(r"fromJSON\(\"!(.*?)!\"\)")
 """An expression that fails on purpose (`expressions.given`), as Argo quotes it."""
+_ERRORED = re.compile(r"^task '[^']*' errored: ")
 _KINDS = {
     "OOMKilled": "out of memory: the kernel killed the task; raise the limit (set_memory_limit) or give it less data",
 }
@@ -34,6 +35,7 @@ def failure(message: str) -> str:
     """Why a task failed, as it said itself: without what Argo puts before it."""
     if own := _OWN.search(message):
         return own[1]
+    message = _ERRORED.sub("", message)
     found = _MESSAGE.fullmatch(message)
     if found is None:
         return message
