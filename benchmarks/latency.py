@@ -73,7 +73,9 @@ def compare() -> list[Comparison]:
 def measure(port: int, path: str, bodies: Sequence[bytes]) -> dict[str, Measured]:
     """After a second of warming up; a rest between the rates, so that queues are empty."""
     requests = [request("127.0.0.1", port, path, body) for body in bodies]
-    send(port, requests, [(20, 1.0)])
+    warm = send(port, requests, [(20, 1.0)])
+    if warm.losses == warm.count:
+        raise SystemExit(f"nothing is answered at {path}: {warm.lost[:1]}")
     found = {}
     for name, steps in [*((f"{rate}/s", [(rate, SECONDS)]) for rate in RATES), ("burst 100 to 1000/s", list(BURST))]:
         found[name] = Measured.of(send(port, requests, steps))
@@ -187,12 +189,8 @@ def traffic(count: int = 2000) -> list[dict[str, Any]]:
 
 def seldon(v2: dict[str, Any]) -> dict[str, Any]:
     """The same request in Seldon's own protocol."""
-    return {
-        "data": {
-            "names": [i["name"] for i in v2["inputs"]],
-            "ndarray": [[i["data"][0] for i in v2["inputs"]]],
-        }
-    }
+    inputs = v2["inputs"]
+    return {"jsonData": {"names": [i["name"] for i in inputs], "rows": [[i["data"][0] for i in inputs]]}}
 
 
 def main() -> None:
