@@ -138,7 +138,7 @@ async def serve(api: Api, namespace: str, name: str, uri: str) -> None:
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "/server/server.py"],
         "env": [{"name": key, "value": value} for key, value in environment.items()],
-        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 9000}, "periodSeconds": 1},
+        "readinessProbe": _probe(1),
         "volumeMounts": [{"name": "server", "mountPath": "/server"}],
         "securityContext": RESTRICTED,
     }
@@ -181,7 +181,7 @@ async def serve_class(api: Api, namespace: str, name: str, image: str, versions:
         "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-m", "tidegate.serving.server"],
         "env": [{"name": "MODEL_URI", "value": f"/models/{next(iter(versions))}"}],
-        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 9000}, "periodSeconds": 2},
+        "readinessProbe": _probe(2),
         "volumeMounts": mounts,
         "securityContext": RESTRICTED,
     }
@@ -217,6 +217,12 @@ def rollout(name: str, uri: str, **changes: Any) -> Json:
         **changes,
     }
     return {**_named(MODEL_ROLLOUTS.api_version, crd.KIND, name), "spec": spec}
+
+
+def _probe(seconds: int) -> Json:
+    """Patient with a busy machine: a slow answer of a model that lives makes it not unavailable."""
+    asked = {"path": "/v2/health/ready", "port": 9000}
+    return {"httpGet": asked, "periodSeconds": seconds, "timeoutSeconds": 10, "failureThreshold": 6}
 
 
 def _named(version: str, kind: str, name: str = "operator") -> Json:
