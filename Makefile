@@ -8,7 +8,7 @@ COMPONENTS := .venvs/components/bin/python
 SERVING := .venvs/serving/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-control test-components test-serving lint types contracts ci bench e2e golden locks clean
+.PHONY: help setup demo test test-control test-components test-serving lint types contracts ci bench e2e images golden locks clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: setup ## ratios against the rivals, side by side (minutes)
 
 e2e: setup ## the cluster tests; need only a KUBECONFIG
 	@$(BIN)/python -m pytest tests/e2e -m e2e
+
+images: setup ## container images, by docker, podman or buildah: make images ARGS="operator serving"
+	@$(BIN)/python scripts/images.py $(ARGS)
 
 golden: setup ## write the golden files again
 	@TIDEGATE_GOLDEN=write $(BIN)/python -m pytest tests -q -k golden --ignore=tests/components --ignore=tests/serving
