@@ -20,6 +20,7 @@ from tidegate.rollout.actions import Drop, Prepare, SetTraffic
 from tidegate.rollout.observation import CANARY, STABLE
 from tidegate.rollout.plan import Agreement
 from tidegate.rollout.state import Phase, State
+from tidegate.serving.load import Sent
 from tidegate.serving.local.metrics import LocalMetrics
 from tidegate.serving.local.place import Place
 from tidegate.serving.local.processes import marked
@@ -154,13 +155,25 @@ def test_copies_are_compared_and_never_answered_from_and_sessions_stick(machine:
 
 
 def test_payloads_are_logged_and_models_cannot_be_changed_through_the_proxy(machine: Machine) -> None:
+    async def scene() -> Sent:
+        load = machine.load()
+        sent = await load.run(100, 0.5)
+        load.close()
+        await asyncio.sleep(0.5)  # for the log's thread
+        return sent
+
+    began = time.time()
+    sent = asyncio.run(scene())
     port = machine.status.port
     with httpx.Client(trust_env=False) as client:
         unload = client.post(f"http://127.0.0.1:{port}/v2/repository/models/m/unload")
-    logged = [json.loads(line) for p in machine.place.payloads.glob("*.jsonl") for line in p.read_text().splitlines()]
+    lines = [json.loads(line) for p in machine.place.payloads.glob("*.jsonl") for line in p.read_text().splitlines()]
+    logged = [line for line in lines if line["at"] >= began]
 
     assert unload.status_code == 403
-    assert len(logged) > 100 and logged[0]["inputs"] == {"x": [0.25]} and logged[0]["outputs"] == {"predict": [0.5]}
+    assert sent.losses == 0 and len(logged) == 50
+    assert {json.dumps(line["inputs"]) for line in logged} == {'{"x": [0.25]}'}
+    assert all(line["outputs"]["predict"][0] in (0.5, 0.75) and line["model"] == "m" for line in logged)
 
 
 def test_a_model_that_does_not_load_never_gets_a_request_and_the_reason_is_told(machine: Machine) -> None:
