@@ -109,7 +109,7 @@ class Argo:
         errors: dict[str, str] = {}
         values: dict[str, dict[str, Any]] = {}
         outputs: Mapping[str, Any] = {}
-        for node in said["status"].get("nodes", {}).values():
+        for node in nodes.unpacked(said["status"]).values():
             path = nodes.path_of(node["name"])
             if not path:
                 outputs = self._outputs(node) if node["phase"] == "Succeeded" else self._left(compiled, said)
@@ -120,7 +120,7 @@ class Argo:
                 continue
             states[path] = _state(node)
             if states[path] == "failed":
-                errors[path] = nodes.reason(node, said["status"]["nodes"])
+                errors[path] = nodes.reason(node, nodes.unpacked(said["status"]))
             if states[path] in ("succeeded", "cached"):
                 values[path] = {name: value for name, value in _values(node).items() if not _describes_artifacts(value)}
         state = "succeeded" if said["status"]["phase"] == "Succeeded" else "failed"
@@ -131,7 +131,7 @@ class Argo:
 
     def _left(self, compiled: Compiled, said: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs of a pipeline that failed: Argo gives it none, and its tasks have theirs."""
-        by_path = {nodes.path_of(node["name"]): node for node in said["status"]["nodes"].values()}
+        by_path = {nodes.path_of(node["name"]): node for node in nodes.unpacked(said["status"]).values()}
         dag = compiled.graph.root.body
         assert isinstance(dag, Dag)
         found = {}

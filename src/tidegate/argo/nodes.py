@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -48,3 +51,9 @@ def reason(node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> s
     tried = [each for each in attempts if each.get("nodeFlag", {}).get("retried")]
     last = max(tried, key=lambda each: each.get("startedAt") or "", default=node)
     return failure(last.get("message") or node.get("message", ""))
+
+
+def unpacked(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """A workflow's nodes by id; Argo compresses them where they are many or big."""
+    packed = status.get("compressedNodes")
+    return dict(json.loads(gzip.decompress(base64.b64decode(packed))) if packed else status.get("nodes", {}))

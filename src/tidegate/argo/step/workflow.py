@@ -6,8 +6,6 @@ is read from there; else there is none.
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import os
 import ssl
@@ -59,7 +57,4 @@ def _nodes() -> dict[str, Mapping[str, Any]]:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {(_ACCOUNT / 'token').read_text()}"})
     context = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
     with urllib.request.urlopen(request, timeout=_SECONDS, context=context) as answer:  # noqa: S310
-        status = json.load(answer)["status"]
-    if packed := status.get("compressedNodes"):
-        status["nodes"] = json.loads(gzip.decompress(base64.b64decode(packed)))
-    return dict(status.get("nodes", {}))
+        return nodes.unpacked(json.load(answer)["status"])
