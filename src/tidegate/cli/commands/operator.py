@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = {
     "operator": """
-tidegate operator                                       all namespaces, pods asked for their metrics
+tidegate operator                    all namespaces; pods are asked for metrics
 tidegate operator -n models --prometheus http://prometheus.monitoring:9090
-tidegate operator --print-crd | kubectl apply -f -      the resource that it works on
+tidegate operator --print-crd | kubectl apply -f -     what it works on: first
 """,
 }
 _PLAIN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName"}
