@@ -24,7 +24,7 @@ _VALUES = st.recursive(
 def test_every_value_comes_back(value: object) -> None:
     text = wire.dump(value)
 
-    assert "{{" not in text and "\n" not in text and text.isascii()
+    assert "{{" not in text and "$" not in text and "\n" not in text and text.isascii()
     assert wire.load(text) == (wire.Missing() if value is None else value)
 
 

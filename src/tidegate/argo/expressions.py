@@ -11,7 +11,8 @@ from typing import Any
 
 from tidegate.graph.expressions import Node
 
-_ESCAPED = 'replace({}, "\\u007b\\u007b", "\\u007b\\\\u007b")'
+_ESCAPED = 'replace(replace({}, "\\u007b\\u007b", "\\u007b\\\\u007b"), "$", "\\\\u0024")'
+"""As `wire.escaped` does it."""
 KINDS = {
     "NUMBER_INTEGER": "number",
     "NUMBER_DOUBLE": "number",
@@ -78,7 +79,7 @@ def argument(name: str, type_name: str) -> str:
     said = f"workflow.parameters['{name}']"
     bare = f'trimPrefix({said}, "json:")'
     if type_name == "STRING":
-        return f'({said} startsWith "json:" ? {bare} : {dumped(said)})'
+        return f'({said} startsWith "json:" ? {_ESCAPED.format(bare)} : {dumped(said)})'
     if type_name == "NUMBER_INTEGER":
         return f'({bare} == "null" ? "null" : string(int({bare})))'
     if type_name == "BOOLEAN":

@@ -75,7 +75,7 @@ class Described:
 
 
 def dump(value: Any) -> str:
-    """JSON in ASCII, without line breaks and without `{{`."""
+    """JSON in ASCII, without line breaks, `{{` and `$`."""
     try:
         text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:
@@ -84,8 +84,9 @@ def dump(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """JSON text without `{{`, which in JSON stands in strings only."""
-    return text.replace("{{", "{\\u007b")
+    """JSON text without what others read as theirs: Argo's `{{`, Kubernetes' `$` (it fills in what Argo's containers
+    get by environment variables). In JSON both stand in strings only."""
+    return text.replace("{{", "{\\u007b").replace("$", "\\u0024")
 
 
 def load(text: str) -> Any:
