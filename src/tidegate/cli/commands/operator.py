@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = {
     "operator": """
-tidegate operator                    all namespaces; pods are asked for metrics
+tidegate operator                   all namespaces; pods are asked for metrics
 tidegate operator -n models --prometheus http://prometheus.monitoring:9090
 tidegate operator --print-crd | kubectl apply -f -     what it works on: first
 """,
