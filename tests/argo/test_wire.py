@@ -42,7 +42,7 @@ def test_numbers_that_json_has_not_come_back() -> None:
         ("!train failed", wire.Missing("train failed")),
         ('~fill ["a{\\u007b$.x}}", {"x": 1}]', wire.Filled("a{{$.x}}", {"x": 1})),
         ('~pick [["a", 0], {"a": [5]}]', wire.Picked(("a", 0), {"a": [5]})),
-        ("~status train Error", wire.Status("train", "Error")),
+        ("~status train Error run-1", wire.Status("train", "Error")),
         ('"!no"', "!no"),
         ('"~fill [1, 2]"', "~fill [1, 2]"),
     ],

@@ -106,7 +106,7 @@ def _plain(binding: Binding, task: Task, scope: Scope, reasons: bool) -> str:
             text = expressions.output_of(other, output)
             return expressions.tag(_with_reason(text, other) if reasons else text)
         case FinalStatus(other):
-            return f"{wire.STATUS}{other} {{{{tasks.{other}.status}}}}"
+            return f"{wire.STATUS}{other} {{{{tasks.{other}.status}}}} {{{{workflow.name}}}}"  # it names its run
     return expressions.tag(text_of(binding, task, scope))
 
 

@@ -19,7 +19,7 @@ JSON_ARGUMENT = "json:"
 MISSING = "!"
 """What stands before the reason why there is no value; no JSON begins with it."""
 FILLED, PICKED, STATUS = "~fill ", "~pick ", "~status "
-"""Before what the step itself has to work out: `[constant, {input: value}]`, `[path, value]`, `task phase`."""
+"""Before what the step itself has to work out: `[constant, {input: value}]`, `[path, value]`, `task phase run`."""
 _FLOAT = "\u0000float"  # the key under which NaN and the infinities go, which JSON has not
 
 
@@ -105,7 +105,7 @@ def load(text: str) -> Any:
         path, value = _parsed(text.removeprefix(PICKED))
         return Picked(tuple(path), value)
     if text.startswith(STATUS):
-        return Status(*text.removeprefix(STATUS).split(" ", 1))
+        return Status(*text.removeprefix(STATUS).split(" ")[:2])
     return _parsed(text)
 
 
