@@ -47,12 +47,19 @@ def test_the_settings_of_the_readme_are_read(tmp_path):
 @pytest.mark.parametrize("command", [c for c in _commands() if c and c[0] == "tidegate"], ids=" ".join)
 def test_every_command_line_of_the_readme_is_understood(command):
     options = [word for word in command[2:] if word.startswith("--")]
+    told = _help(command[1])
+    if command[2:] and re.search(rf"^  {re.escape(command[2])}  ", told, re.MULTILINE):  # a group's command
+        told = _help(*command[1:3])
+    for option in options:
+        assert option in told
+
+
+def _help(*command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "tidegate", command[1], "--help"], capture_output=True, text=True, env={"COLUMNS": "200"}
+        [sys.executable, "-m", "tidegate", *command, "--help"], capture_output=True, text=True, env={"COLUMNS": "200"}
     )
     assert done.returncode == 0, done.stderr
-    for option in options:
-        assert option in done.stdout
+    return done.stdout
 
 
 def test_every_make_target_of_the_readme_exists():
