@@ -48,7 +48,7 @@ class Model(Quiet):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with lock:
             number = sum(sum(c) for c in counts.values())
-        if KIND == "crash" and number >= 40:
+        if KIND == "crash" and number >= 10:  # before its good answers are evidence enough
             os._exit(1)
         code = 500 if KIND == "bad" and number % 3 == 0 else 200
         self.say(code, json.dumps({"model_name": "m", "outputs": [], "id": os.environ.get("MODEL_URI", "")}))

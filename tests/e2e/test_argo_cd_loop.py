@@ -97,11 +97,12 @@ def test_a_commit_asks_for_a_model_and_a_commit_says_what_came_of_it(
                     await place.until(api, name, "synced", place.at(first))
                     await place.until(api, name, "healthy", place.healthy)
                     told = await story(api, checkout, namespace, name)
+                    told["lost"] = dict(gateway.lost)  # before all is taken down
                 finally:
                     checkout.close()
                     await api.delete(f"{place.APPLICATIONS}/{name}")
                     await gone(api, namespace)
-                return told | {"lost": dict(gateway.lost)}
+                return told
 
     told = asyncio.run(scene())
     _LOG.warning("%s", told)
