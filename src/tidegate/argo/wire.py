@@ -75,11 +75,11 @@ class Described:
 
 
 def dump(value: Any) -> str:
-    """JSON in ASCII, without line breaks, `{{` and `$`."""
+    """JSON in ASCII, without line breaks, `{{` and `$`; keys sorted, since a Struct of the IR keeps no order."""
     try:
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(value), separators=(",", ":"))
+        text = json.dumps(_finite(value), separators=(",", ":"), sort_keys=True)
     return escaped(text)
 
 

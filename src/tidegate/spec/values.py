@@ -69,12 +69,12 @@ def _fit(value: Any, type_name: str) -> Any:
 
 
 def plain(value: struct_pb2.Value) -> Any:
-    """A protobuf Value as JSON; whole numbers stay floats, as the message has them."""
+    """A protobuf Value as JSON; whole numbers stay floats, as the message has them. A Struct keeps no order: by key."""
     match value.WhichOneof("kind"):
         case None | "null_value":
             return None
         case "struct_value":
-            return {key: plain(item) for key, item in value.struct_value.fields.items()}
+            return {key: plain(item) for key, item in sorted(value.struct_value.fields.items())}
         case "list_value":
             return [plain(item) for item in value.list_value.values]
         case kind:
