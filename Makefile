@@ -22,7 +22,7 @@ demo: setup ## the main job on real data: flights in, a blessed, signed, servabl
 test: setup test-control test-components test-serving ## all tests
 
 test-control: setup
-	@$(BIN)/python -m pytest tests --ignore=tests/components --ignore=tests/serving --ignore=tests/e2e -n 2
+	@$(BIN)/python -m pytest tests --ignore=tests/components --ignore=tests/serving --ignore=tests/e2e -n 2 --dist loadfile
 
 test-components: setup
 	@$(COMPONENTS) -m pytest tests/components
