@@ -37,10 +37,13 @@ class LocalRouter:
         weights = {role: shares.get(instance.id, 0) for role, instance in roles.items()}
         if strange and not any(weights.values()):
             weights = {}  # a change is under way: the routes still name models of before
+        models = {role: instance.uri for role, instance in roles.items()}
+        if strange and CANARY not in models:
+            models[CANARY] = strange[0]  # it is to go, and is gone once no request goes to it
         return Routing(
             weights=weights,
             mirrored=mirrored,
-            models={role: instance.uri for role, instance in roles.items()},
+            models=models,
             ready={role: any(r.ready for r in status.of(instance)) for role, instance in roles.items()},
             failing=_failing(desired, status),
         )
