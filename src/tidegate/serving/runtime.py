@@ -55,7 +55,8 @@ class SavedModelRuntime(Served):
             logger.warning("%s %s does not answer the trainer's own sample: %s", self.name, self.version, error)
 
     async def unload(self) -> bool:
-        self._batcher.close()
+        if self._loaded:
+            self._batcher.close()
         return bool(await super().unload())
 
     async def infer(self, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:

@@ -55,6 +55,8 @@ class Served(MLModel):  # type: ignore[misc,unused-ignore]
         """Somebody says what an answer was worth."""
 
     # ------------------------------------------------------------ MLServer's side
+    _loaded = False
+
     async def load(self) -> bool:
         """Verify, load, answer once. Raises: UntrustedModelError, FileNotFoundError, ValueError."""
         self.extras = extras = Extras.read(getattr(self._settings.parameters, "extra", None))
@@ -73,9 +75,12 @@ class Served(MLModel):  # type: ignore[misc,unused-ignore]
         REGISTRY.register(self._collector)
         gc.collect()
         gc.freeze()  # what is loaded stays: to look at it again and again would stop answers for 50 ms each time
+        self._loaded = True
         return True
 
     async def unload(self) -> bool:
+        if not self._loaded:  # MLServer unloads what failed to load as well
+            return True
         REGISTRY.unregister(self._collector)
         if self.log:
             self.log.close()
