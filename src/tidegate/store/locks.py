@@ -51,8 +51,13 @@ class RunLock:
 
 def is_held(folder: Path) -> bool:
     """Whether a living process drives the run in this folder."""
+    return is_locked(folder / _LOCK)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds this file's lock."""
     try:
-        file = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.serving.local.desired import Desired, Status
+from tidegate.store.locks import is_locked
 
 
 class PlaceError(Exception):
@@ -73,7 +74,7 @@ class Place:
 
     def supervised(self) -> bool:
         """Whether a supervisor lives."""
-        return is_held(self.lock)
+        return is_locked(self.lock)
 
     def supervise(self, wait: float = 60.0) -> None:
         """Start a supervisor where none lives; it outlives this process. Raises: PlaceError."""
@@ -133,17 +134,3 @@ def held(path: Path) -> Iterator[bool]:
         yield True
     finally:
         os.close(file)
-
-
-def is_held(path: Path) -> bool:
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False

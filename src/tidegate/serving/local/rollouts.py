@@ -28,8 +28,9 @@ from tidegate.rollout.ports import PortError
 from tidegate.rollout.state import State, decode, encode
 from tidegate.rollout.windows import decode_value, encode_value
 from tidegate.serving.local.metrics import LocalMetrics
-from tidegate.serving.local.place import Place, PlaceError, held, is_held, write
+from tidegate.serving.local.place import Place, PlaceError, held, write
 from tidegate.serving.local.router import LocalRouter
+from tidegate.store.locks import is_locked
 
 COMMANDS = ("pause", "resume", "promote", "abort")
 _TURN = 0.5
@@ -57,7 +58,7 @@ class Rollout:
             raise PlaceError(f"{path}: {error}") from None
 
     def driven(self) -> bool:
-        return is_held(self.folder / "driver.lock")
+        return is_locked(self.folder / "driver.lock")
 
     def ask(self, command: str) -> None:
         """For the next turn of who drives it."""
